@@ -1,0 +1,59 @@
+"""What the rooms hand to each other: plain facts, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate's life over all resources.
+
+    Attributes
+    ----------
+    number : int
+        Position in the order in which candidates were asked, from 0.
+    position : tuple of float
+        The candidate in the unit cube; NaN where a parameter is inactive.
+    params : dict
+        The same candidate as the estimator's parameters.
+    """
+
+    number: int
+    position: tuple[float, ...]
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial to be brought to a resource.
+
+    Attributes
+    ----------
+    trial : int
+        Number of the trial; the scheduler numbers new ones consecutively.
+    resource : int or None
+        Training amount to reach; None is the estimator's own, in full.
+    """
+
+    trial: int
+    resource: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The outcome of one task, that is of one job on one fold.
+
+    Attributes
+    ----------
+    job : Job
+    fold : int
+    outcome : dict
+        ``test_scores`` (float or dict of float), ``fit_time``, ``score_time``,
+        ``n_test_samples``, ``fit_error`` (traceback or None), and ``train_scores`` if asked for.
+    """
+
+    job: Job
+    fold: int
+    outcome: dict[str, Any]

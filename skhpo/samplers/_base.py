@@ -1,0 +1,255 @@
+"""The contract of a sampler, and what all of them share.
+
+A sampler decides where to look next. It sees the unit cube, the kinds of the dimensions, which
+of them are active, and losses; never parameter names, estimators or clocks.
+
+Notation
+--------
+d    : number of columns of the space
+X    : (n, d), canonical points in the unit cube; NaN where a column is inactive
+loss : (n,), to be minimised; a failed evaluation has a loss that is not finite
+k    : number of points asked so far
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from scipy.stats import qmc
+
+from skhpo.space import Space
+
+_ENUMERABLE = 10_000
+"""Spaces up to this size are listed to find a point that was not seen."""
+
+
+class History:
+    """All that a sampler was told, in the order of telling.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d)
+    loss : ndarray of shape (n,)
+        NaN for a failure.
+    resource : ndarray of shape (n,)
+        Training amount behind each loss; 1.0 where the evaluation was full.
+    """
+
+    def __init__(self, d: int) -> None:
+        self._X = np.empty((16, d))
+        self._loss = np.empty(16)
+        self._resource = np.empty(16)
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def X(self) -> np.ndarray:
+        return self._X[: self._n]
+
+    @property
+    def loss(self) -> np.ndarray:
+        return self._loss[: self._n]
+
+    @property
+    def resource(self) -> np.ndarray:
+        return self._resource[: self._n]
+
+    @property
+    def succeeded(self) -> np.ndarray:
+        """Mask (n,) of the evaluations that have a loss."""
+        return np.isfinite(self.loss)
+
+    def append(self, X: np.ndarray, loss: np.ndarray, resource: np.ndarray) -> None:
+        """Add rows at the end; amortised constant time for each."""
+        n = self._n + len(X)
+        if n > len(self._X):
+            room = max(n, 2 * len(self._X)) - len(self._X)
+            self._X = np.concatenate([self._X, np.empty((room, self._X.shape[1]))])
+            self._loss = np.concatenate([self._loss, np.empty(room)])
+            self._resource = np.concatenate([self._resource, np.empty(room)])
+        self._X[self._n : n] = X
+        self._loss[self._n : n] = np.where(np.isfinite(loss), loss, np.nan)
+        self._resource[self._n : n] = resource
+        self._n = n
+
+
+class Sampler(ABC):
+    """Where to look next.
+
+    A sampler as its user builds it holds options only. ``start`` gives a copy that runs: it has a
+    space, a seed and a history. Authors of a sampler write ``_propose``, and ``_start`` and
+    ``_learn`` where it keeps more than the history.
+
+    A running sampler is a pure function of its options, the space, the seed, the history of
+    tells, ``n_asked`` and the arguments of ``ask``: telling the same results to a fresh copy
+    and setting its ``n_asked`` gives the same next proposal. Whatever it draws comes from
+    the generator it is handed, which is keyed by (seed, ``n_asked``).
+
+    Attributes
+    ----------
+    space : Space
+    seed : int
+    n_trials : int or None
+        How many candidates the search will have in all, where that is known.
+    history : History
+    n_asked : int
+        Number of points proposed so far.
+    """
+
+    space: Space
+    seed: int
+    n_trials: int | None
+    history: History
+    n_asked: int
+
+    def start(self, space: Space, *, seed: int, n_trials: int | None = None) -> Self:
+        """A running copy of this sampler; the original is left as it is.
+
+        Parameters
+        ----------
+        space : Space
+        seed : int
+            Non-negative.
+        n_trials : int, optional
+            Number of candidates that the search will have, where it is known.
+        """
+        run = copy.copy(self)
+        run.space, run.seed, run.n_trials = space, seed, n_trials
+        run.history = History(space.d)
+        run.n_asked = 0
+        run._seen = set()
+        run._design = SobolDesign(space.d, seed)
+        run._start()
+        return run
+
+    def ask(self, n: int = 1, pending: np.ndarray | None = None) -> np.ndarray:
+        """Points to evaluate next.
+
+        Parameters
+        ----------
+        n : int, default=1
+        pending : ndarray of shape (m, d), optional
+            All points asked and not yet told.
+
+        Returns
+        -------
+        X : ndarray of shape (at most n, d)
+            Canonical points, none of which was told, is pending, or stands twice. Fewer than
+            n, down to none, when a finite space has no more.
+        """
+        pending = np.empty((0, self.space.d)) if pending is None else np.asarray(pending, dtype=float)
+        rng = np.random.default_rng([self.seed, self.n_asked])
+        taken = {row.tobytes() for row in pending}
+        left = self.space.size - len(self._seen | taken) if math.isfinite(self.space.size) else n
+        n = int(min(n, left))
+        if n <= 0:
+            return np.empty((0, self.space.d))
+        X = self.space.canonical(self._propose(n, pending, rng))
+        for i, row in enumerate(X):
+            if row.tobytes() in self._seen or row.tobytes() in taken:
+                X[i] = self._nearby_unseen(row, taken, rng)
+            taken.add(X[i].tobytes())
+        self.n_asked += len(X)
+        return X
+
+    def tell(self, X: np.ndarray, loss: np.ndarray, resource: np.ndarray | float = 1.0) -> None:
+        """Learn what points were worth.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Any points of the space, asked for or not.
+        loss : ndarray of shape (n,)
+            Less is better; what is not finite is a failure.
+        resource : float or ndarray of shape (n,), default=1.0
+            Training amount behind each loss, as a fraction of the full one.
+        """
+        X = self.space.canonical(X)
+        loss = np.array(loss, dtype=float, ndmin=1)
+        if loss.shape != (len(X),):
+            raise ValueError(f"loss must have shape ({len(X)},), one for each row of X, got {loss.shape}.")
+        self.history.append(X, loss, np.broadcast_to(resource, loss.shape))
+        self._seen.update(row.tobytes() for row in X)
+        self._learn(len(X))
+
+    # -- for authors of samplers ----------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Prepare evolving state, if there is any beside the history."""
+
+    @abstractmethod
+    def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Points (n, d) in the unit cube; values in inactive columns are ignored."""
+
+    def _learn(self, n_new: int) -> None:
+        """Update evolving state from the last ``n_new`` rows of the history."""
+
+    def _in_design(self, n_startup: int) -> bool:
+        """Whether the initial design is still to be asked: neither asked for nor told so often."""
+        return max(self.n_asked, len(self.history)) < n_startup
+
+    # -- duplicates -------------------------------------------------------------------------------
+
+    _seen: set[bytes]
+    _design: SobolDesign
+
+    def _nearby_unseen(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
+        """A point close to ``row`` that was neither told nor is it in ``taken``."""
+        if self.space.size <= _ENUMERABLE:
+            points = np.array([p for p in self.space.enumerate() if not self._is_taken(p, taken)])
+            return points[np.argmin(distances(points, row[None], self.space)[:, 0])]
+        scale = 0.05
+        for attempt in range(1000):
+            point = row.copy()
+            moved = rng.random(self.space.d) < max(1 / self.space.d, attempt / 100)
+            inside = np.where(np.isnan(row), rng.random(self.space.d), row)
+            jump = (np.array(self.space.kinds) == "categorical") | (scale > 0.5)
+            step = np.where(jump, rng.random(self.space.d), inside + scale * rng.standard_normal(self.space.d))
+            point = self.space.canonical(np.where(moved, step, inside))[0]
+            if not self._is_taken(point, taken):
+                return point
+            scale *= 1.1
+        for point in self.space.enumerate():
+            if not self._is_taken(point, taken):
+                return point
+        raise RuntimeError("A space with points left has none left: Space.size is wrong.")
+
+    def _is_taken(self, point: np.ndarray, taken: set[bytes]) -> bool:
+        key = point.tobytes()
+        return key in self._seen or key in taken
+
+
+def distances(A: np.ndarray, B: np.ndarray, space: Space) -> np.ndarray:
+    """Distances (n, m) between canonical points, as a sum over columns.
+
+    Ordered columns count the difference of positions, categorical ones 0 or 1, and a column that
+    is active in only one of the two points counts 1.
+    """
+    total = np.zeros((len(A), len(B)))
+    for j, kind in enumerate(space.kinds):
+        a, b = A[:, j, None], B[None, :, j]
+        gap = (a != b).astype(float) if kind == "categorical" else np.abs(a - b)
+        both_inactive = np.isnan(a) & np.isnan(b)
+        total += np.where(both_inactive, 0.0, np.where(np.isnan(a) | np.isnan(b), 1.0, gap))
+    return total
+
+
+class SobolDesign:
+    """Scrambled Sobol points, any stretch of the one sequence that the seed fixes."""
+
+    def __init__(self, d: int, seed: int) -> None:
+        self._d, self._seed = d, seed
+        self._points = np.empty((0, d))
+
+    def points(self, first: int, n: int) -> np.ndarray:
+        """Rows ``first`` to ``first + n`` (n, d) of the sequence."""
+        if first + n > len(self._points):
+            m = max(5, math.ceil(math.log2(first + n)))
+            self._points = qmc.Sobol(self._d, scramble=True, rng=self._seed).random_base2(m)
+        return self._points[first : first + n]
