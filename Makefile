@@ -1,0 +1,79 @@
+# Every target does its own set-up: a virtual environment in .venv, made once and brought up to date
+# when pyproject.toml or the constraints change. `make PYTHON=python3.12 test` chooses the interpreter.
+
+PYTHON ?= python3
+WORKERS ?= 2
+PYTEST_ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+PINS := constraints/tests.txt
+EXAMPLES := $(wildcard examples/*.py)
+
+# One core for each worker: more threads than cores only wait for each other.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
+	bench bench-quality bench-overhead bench-gp-time bench-cmaes clean
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+
+# .venv/.<extra> is the stamp of an installed extra; .venv/.core that of the package alone.
+$(VENV)/.core: $(PY) pyproject.toml $(PINS)
+	$(PIP) --editable . --constraint $(PINS)
+	@touch $@
+
+$(VENV)/.%: $(PY) pyproject.toml $(PINS)
+	$(PIP) --editable ".[$*]" --constraint $(PINS)
+	@touch $@
+
+quickstart: $(VENV)/.core  ## Search a support vector machine on digits, four ways
+	$(PY) examples/quickstart.py
+
+examples: $(VENV)/.test  ## Run all examples
+	@set -e; for example in $(EXAMPLES); do echo "== $$example"; $(PY) $$example; done
+
+test: $(VENV)/.test  ## Tests and doctests
+	$(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.test  ## Statistical tests that take minutes
+	$(PY) -m pytest -n $(WORKERS) -m "slow and not gpu" $(PYTEST_ARGS)
+
+test-gpu: $(VENV)/.test $(VENV)/.torch  ## Tests that need a CUDA device
+	$(PY) -m pytest -m gpu $(PYTEST_ARGS)
+
+test-oldest:  ## Tests with the oldest supported versions
+	$(MAKE) test VENV=.venv-oldest PINS=constraints/oldest.txt
+
+lint: $(VENV)/.lint  ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: $(VENV)/.lint  ## Let ruff repair what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: bench-overhead bench-gp-time bench-quality bench-cmaes  ## All benchmarks (hours)
+
+bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
+	$(PY) benchmarks/quality.py $(ARGS)
+
+bench-overhead: $(VENV)/.bench  ## Cost beside the fits, against RandomizedSearchCV
+	$(PY) benchmarks/overhead.py $(ARGS)
+
+bench-gp-time: $(VENV)/.bench  ## Samplers' own time for each candidate
+	$(PY) benchmarks/gp_time.py $(ARGS)
+
+bench-cmaes: $(VENV)/.bench  ## Evaluations to 1e-8 against the cma package
+	$(PY) benchmarks/cmaes_evaluations.py $(ARGS)
+
+clean:  ## Remove environments and caches
+	rm -rf .venv .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
