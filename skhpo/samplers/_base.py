@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.stats import qmc
@@ -50,15 +50,21 @@ class History:
 
     @property
     def X(self) -> np.ndarray:
-        return self._X[: self._n]
+        return self._told(self._X)
 
     @property
     def loss(self) -> np.ndarray:
-        return self._loss[: self._n]
+        return self._told(self._loss)
 
     @property
     def resource(self) -> np.ndarray:
-        return self._resource[: self._n]
+        return self._told(self._resource)
+
+    def _told(self, column: np.ndarray) -> np.ndarray:
+        # Read-only: what was told is a fact, and a model that scales it in place would rewrite it.
+        view = column[: self._n]
+        view.flags.writeable = False
+        return view
 
     @property
     def succeeded(self) -> np.ndarray:
@@ -93,6 +99,11 @@ class Sampler(ABC):
 
     Attributes
     ----------
+    learns : bool
+        Of the class: whether proposals depend on losses. What does not learn is excused from
+        the checks of ``skhpo.testing`` that compare with random search.
+    uses_seed : bool
+        Of the class: whether another seed means other proposals.
     space : Space
     seed : int
     n_trials : int or None
@@ -101,6 +112,9 @@ class Sampler(ABC):
     n_asked : int
         Number of points proposed so far.
     """
+
+    learns: ClassVar[bool] = True
+    uses_seed: ClassVar[bool] = True
 
     space: Space
     seed: int
@@ -124,6 +138,7 @@ class Sampler(ABC):
         run.history = History(space.d)
         run.n_asked = 0
         run._seen = set()
+        run._all_points = None
         run._design = SobolDesign(space.d, seed)
         run._start()
         return run
@@ -142,18 +157,24 @@ class Sampler(ABC):
         X : ndarray of shape (at most n, d)
             Canonical points, none of which was told, is pending, or stands twice. Fewer than
             n, down to none, when a finite space has no more.
+
+        Raises
+        ------
+        ValueError
+            If ``pending`` is no array of points of the space.
         """
-        pending = np.empty((0, self.space.d)) if pending is None else np.asarray(pending, dtype=float)
-        rng = np.random.default_rng([self.seed, self.n_asked])
+        pending = np.empty((0, self.space.d)) if pending is None else self._checked(pending, "pending")
         taken = {row.tobytes() for row in pending}
-        left = self.space.size - len(self._seen | taken) if math.isfinite(self.space.size) else n
+        left = self.space.size - len(self._seen) - sum(key not in self._seen for key in taken)
         n = int(min(n, left))
         if n <= 0:
             return np.empty((0, self.space.d))
+        # A spawn key, as default_rng([seed, 0]) is the same stream as default_rng(seed).
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.n_asked,)))
         X = self.space.canonical(self._propose(n, pending, rng))
         for i, row in enumerate(X):
             if row.tobytes() in self._seen or row.tobytes() in taken:
-                X[i] = self._nearby_unseen(row, taken, rng)
+                X[i] = self._replacement(row, taken, rng)
             taken.add(X[i].tobytes())
         self.n_asked += len(X)
         return X
@@ -169,11 +190,19 @@ class Sampler(ABC):
             Less is better; what is not finite is a failure.
         resource : float or ndarray of shape (n,), default=1.0
             Training amount behind each loss, as a fraction of the full one.
+
+        Raises
+        ------
+        ValueError
+            If a shape is wrong, or a row of X leaves an active column open.
         """
-        X = self.space.canonical(X)
+        X = self._checked(X, "X")
         loss = np.array(loss, dtype=float, ndmin=1)
         if loss.shape != (len(X),):
             raise ValueError(f"loss must have shape ({len(X)},), one for each row of X, got {loss.shape}.")
+        resource = np.asarray(resource, dtype=float)
+        if resource.shape not in ((), loss.shape):
+            raise ValueError(f"resource must be one number or have shape {loss.shape}, got {resource.shape}.")
         self.history.append(X, loss, np.broadcast_to(resource, loss.shape))
         self._seen.update(row.tobytes() for row in X)
         self._learn(len(X))
@@ -185,7 +214,10 @@ class Sampler(ABC):
 
     @abstractmethod
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Points (n, d) in the unit cube; values in inactive columns are ignored."""
+        """Points (n, d) in the unit cube; values in inactive columns are ignored.
+
+        Fewer rows mean that the sampler has come to an end of its own.
+        """
 
     def _learn(self, n_new: int) -> None:
         """Update evolving state from the last ``n_new`` rows of the history."""
@@ -194,24 +226,41 @@ class Sampler(ABC):
         """Whether the initial design is still to be asked: neither asked for nor told so often."""
         return max(self.n_asked, len(self.history)) < n_startup
 
+    def _replacement(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
+        """What to propose in place of ``row``, which was told before or is in ``taken``."""
+        return self._nearby_unseen(row, taken, rng)
+
     # -- duplicates -------------------------------------------------------------------------------
 
     _seen: set[bytes]
     _design: SobolDesign
+    _all_points: np.ndarray | None
+
+    def _checked(self, X: np.ndarray, name: str) -> np.ndarray:
+        X = np.asarray(X, dtype=float)
+        if X.size == 0:
+            return np.empty((0, self.space.d))
+        if X.ndim != 2 or X.shape[1] != self.space.d:
+            raise ValueError(f"{name} must have shape (n, {self.space.d}), got {X.shape}.")
+        return self.space.canonical(X)
 
     def _nearby_unseen(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
         """A point close to ``row`` that was neither told nor is it in ``taken``."""
         if self.space.size <= _ENUMERABLE:
-            points = np.array([p for p in self.space.enumerate() if not self._is_taken(p, taken)])
-            return points[np.argmin(distances(points, row[None], self.space)[:, 0])]
+            if self._all_points is None:
+                self._all_points = np.array(list(self.space.enumerate()))
+            points = self._all_points[[not self._is_taken(point, taken) for point in self._all_points]]
+            gaps = distances(points, row[None], self.space)[:, 0]
+            # At random among equals: the first would always be the first choice of a categorical.
+            return points[rng.choice(np.flatnonzero(gaps <= gaps.min() + 1e-12))]
+        is_categorical = np.array(self.space.kinds) == "categorical"
         scale = 0.05
         for attempt in range(1000):
-            point = row.copy()
             moved = rng.random(self.space.d) < max(1 / self.space.d, attempt / 100)
             inside = np.where(np.isnan(row), rng.random(self.space.d), row)
-            jump = (np.array(self.space.kinds) == "categorical") | (scale > 0.5)
+            jump = is_categorical | (scale > 0.5)
             step = np.where(jump, rng.random(self.space.d), inside + scale * rng.standard_normal(self.space.d))
-            point = self.space.canonical(np.where(moved, step, inside))[0]
+            point = self.space.canonical(np.where(moved, step, inside)[None])[0]
             if not self._is_taken(point, taken):
                 return point
             scale *= 1.1
