@@ -65,9 +65,13 @@ class Dimension(ABC):
         raise ValueError(f"{self!r} has no finite list of levels.")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _check_bounds(low: Any, high: Any, log: bool, what: str) -> None:
     for name, bound in (("low", low), ("high", high)):
-        if isinstance(bound, bool) or not isinstance(bound, numbers.Real):
+        if not _is_number(bound):
             raise TypeError(f"{what}: {name} must be a number, got {bound!r}.")
         if not math.isfinite(bound):
             raise ValueError(f"{what}: {name} must be finite, got {bound!r}.")
@@ -123,7 +127,7 @@ class Real(Dimension):
         return float(min(max(value, self.low), self.high))
 
     def encode(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not _is_number(value):
             raise ValueError(f"{value!r} is no number in {self!r}.")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value!r} is outside {self!r}.")
@@ -168,7 +172,8 @@ class Integer(Dimension):
     def __init__(self, low: int, high: int, log: bool = False) -> None:
         what = f"Integer({low!r}, {high!r}, log={log!r})"
         _check_bounds(low, high, log, what)
-        for name, bound in (("low", low), ("high", high)):
+        bounds: dict[str, Any] = {"low": low, "high": high}
+        for name, bound in bounds.items():
             if not isinstance(bound, numbers.Integral):
                 raise TypeError(f"{what}: {name} must be an integer, got {bound!r}.")
         self.low, self.high, self.log = int(low), int(high), log
@@ -192,14 +197,14 @@ class Integer(Dimension):
         return np.clip((warped - self._start) / self._width, 0.0, 1.0)
 
     def decode(self, position: float) -> int:
-        return int(self._values(np.float64(position)))
+        return int(self._values(np.asarray(position)))
 
     def encode(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != int(value):
+        if not _is_number(value) or value % 1 != 0:
             raise ValueError(f"{value!r} is no integer in {self!r}.")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value!r} is outside {self!r}.")
-        return float(self._middle(np.float64(value)))
+        return float(self._middle(np.asarray(float(value))))
 
     def _middle(self, values: np.ndarray) -> np.ndarray:
         return (self._positions(values - 0.5) + self._positions(values + 0.5)) / 2

@@ -103,7 +103,9 @@ class Space:
             incomplete = np.isnan(U)
         if incomplete.any():
             i, j = np.argwhere(incomplete)[0]
-            raise ValueError(f"Row {i} has no value in column {j} ({self.columns[j].name!r}), which is active.")
+            raise ValueError(
+                f"Row {i} has no value in column {j} ({self.columns[j].name!r}), which is active."
+            )
         return U
 
     @cached_property
@@ -212,7 +214,9 @@ class Space:
         """
         known = {column.name for column in self.columns if column.name is not None}
         if unknown := sorted(set(params) - known):
-            raise ValueError(f"{', '.join(map(repr, unknown))} is not in the search space, which has {sorted(known)}.")
+            raise ValueError(
+                f"{', '.join(map(repr, unknown))} is not in the search space, which has {sorted(known)}."
+            )
         complaints: list[str] = []
         for assignment in self._match(None, None, params, complaints):
             used = {self.columns[j].name for j, _ in assignment}
@@ -233,7 +237,7 @@ class Space:
             if column.parent != parent or (parent is not None and branch not in column.branches):
                 continue
             has_children = any(child.parent == j for child in self.columns)
-            if column.name in params:
+            if column.name is not None and column.name in params:
                 try:
                     levels = [column.dimension.encode(params[column.name])]
                 except ValueError as error:
@@ -247,7 +251,7 @@ class Space:
                 ((j, float(position)), *rest)
                 for position in levels
                 for rest in (
-                    self._match(j, int(self.branch(j, np.float64(position))), params, complaints)
+                    self._match(j, int(self.branch(j, np.asarray(position))), params, complaints)
                     if has_children
                     else [()]
                 )
