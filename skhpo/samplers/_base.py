@@ -259,7 +259,9 @@ class Sampler(ABC):
             moved = rng.random(self.space.d) < max(1 / self.space.d, attempt / 100)
             inside = np.where(np.isnan(row), rng.random(self.space.d), row)
             jump = is_categorical | (scale > 0.5)
-            step = np.where(jump, rng.random(self.space.d), inside + scale * rng.standard_normal(self.space.d))
+            step = np.where(
+                jump, rng.random(self.space.d), inside + scale * rng.standard_normal(self.space.d)
+            )
             point = self.space.canonical(np.where(moved, step, inside)[None])[0]
             if not self._is_taken(point, taken):
                 return point

@@ -1,0 +1,199 @@
+"""Random, Sobol and grid, against scipy and scikit-learn."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.stats import qmc
+from sklearn.model_selection import ParameterGrid
+
+from skhpo.samplers import GridSampler, RandomSampler, SobolSampler
+from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
+
+
+@pytest.fixture
+def reals():
+    return Space([Column(f"x{j}", Real(0.0, 1.0)) for j in range(3)])
+
+
+def tell_all(run, X):
+    run.tell(X, np.zeros(len(X)))
+
+
+# -- random ------------------------------------------------------------------------------------------
+
+
+def test_random_is_uniform_in_each_column(reals):
+    X = RandomSampler().start(reals, seed=0).ask(2000)
+    for column in X.T:
+        assert stats.kstest(column, "uniform").pvalue > 0.01
+
+
+def test_random_draws_each_ask_from_its_own_spawned_stream(reals):
+    run = RandomSampler().start(reals, seed=42)
+    run.ask(4)
+    stream = np.random.default_rng(np.random.SeedSequence(42, spawn_key=(4,)))
+    np.testing.assert_array_equal(run.ask(2), stream.random((2, 3)))
+
+
+def test_random_draws_again_with_the_prior_of_what_is_left():
+    # Sixteen integers on a log scale; with 1 taken, the chance of k is in proportion to
+    # log((k + 1/2) / (k - 1/2)) among the rest.
+    space = Space([Column("n", Integer(1, 16, log=True))])
+    counts = np.zeros(17)
+    n_runs = 3000
+    for seed in range(n_runs):
+        run = RandomSampler().start(space, seed=seed)
+        run.tell(space.to_position({"n": 1})[None], [0.0])
+        counts[space.to_params(run.ask(1)[0])["n"]] += 1
+    k = np.arange(2, 17)
+    prior = np.log((k + 0.5) / (k - 0.5))
+    assert counts[:2].sum() == 0
+    assert stats.chisquare(counts[2:], n_runs * prior / prior.sum()).pvalue > 0.01
+
+
+# -- Sobol -------------------------------------------------------------------------------------------
+
+
+def test_sobol_is_the_sequence_of_scipy(reals):
+    run = SobolSampler().start(reals, seed=7)
+    X = np.concatenate([run.ask(n) for n in (1, 2, 30, 31, 64)])
+    np.testing.assert_array_equal(X, qmc.Sobol(3, scramble=True, rng=7).random_base2(7))
+
+
+def test_sobol_has_as_many_points_in_each_slice(reals):
+    X = SobolSampler().start(reals, seed=0).ask(64)
+    for column in X.T:
+        np.testing.assert_array_equal(np.bincount((column * 64).astype(int)), np.ones(64))
+    # A (0, m, 2)-net in base 2: the first two columns are balanced in 8 x 8 boxes too.
+    boxes = (X[:, :2] * 8).astype(int) @ [8, 1]
+    np.testing.assert_array_equal(np.bincount(boxes, minlength=64), np.ones(64))
+
+
+def test_sobol_stays_balanced_over_a_finite_dimension():
+    space = Space([Column("a", Categorical("abcd")), Column("x", Real(0.0, 1.0))])
+    X = SobolSampler().start(space, seed=1).ask(32)
+    values = [space.to_params(point)["a"] for point in X]
+    assert {value: values.count(value) for value in "abcd"} == dict.fromkeys("abcd", 8)
+
+
+def test_sobol_gives_way_to_a_free_neighbour():
+    space = Space([Column("n", Integer(0, 999))])
+    first = SobolSampler().start(space, seed=5).ask(1)
+    run = SobolSampler().start(space, seed=5)
+    X = run.ask(1, pending=first)
+    moved = abs(space.to_params(X[0])["n"] - space.to_params(first[0])["n"])
+    assert moved == 1
+
+
+# -- grid --------------------------------------------------------------------------------------------
+
+GRIDS = [
+    {"b": [1, 2, 3], "a": ["x", "y"], "c": [None]},
+    {"z": [3, 1, 2], "y": [0.5, 0.1]},
+    {"only": ["one"]},
+]
+
+
+def finite_space(grid):
+    def dimension(values):
+        numeric = all(isinstance(value, int | float) for value in values)
+        return Ordinal(values) if numeric else Categorical(values)
+
+    return Space([Column(name, dimension(values)) for name, values in grid.items()])
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("n", [1, 4, 100])
+def test_grid_has_the_order_of_scikit_learn(grid, n):
+    space = finite_space(grid)
+    run = GridSampler().start(space, seed=0)
+    asked = []
+    while len(X := run.ask(n)):
+        tell_all(run, X)
+        asked += [space.to_params(point) for point in X]
+    assert asked == list(ParameterGrid(grid))
+
+
+def test_grid_goes_through_a_list_of_dicts_as_scikit_learn_does():
+    # What a list of two dicts is inside: a nameless choice, and columns under its levels.
+    space = Space(
+        [
+            Column(None, Categorical([0, 1])),
+            Column("kernel", Categorical(["rbf"]), parent=0, branches=frozenset({0})),
+            Column("gamma", Ordinal([0.1, 1.0]), parent=0, branches=frozenset({0})),
+            Column("C", Ordinal([10, 1]), parent=0, branches=frozenset({0})),
+            Column("kernel", Categorical(["linear", "poly"]), parent=0, branches=frozenset({1})),
+        ]
+    )
+    grid = [{"kernel": ["rbf"], "gamma": [0.1, 1.0], "C": [10, 1]}, {"kernel": ["linear", "poly"]}]
+    X = GridSampler().start(space, seed=0).ask(100)
+    assert [space.to_params(point) for point in X] == list(ParameterGrid(grid))
+    np.testing.assert_array_equal(X, list(space.enumerate()))
+
+
+def test_grid_enumerates_nested_choices():
+    space = Space(
+        [
+            Column("m", Categorical("ab")),
+            Column("z", Ordinal([1, 2])),
+            Column("s", Categorical("pqr"), parent=0, branches=frozenset({1})),
+            Column("n", Integer(1, 2), parent=2, branches=frozenset({0, 2})),
+        ]
+    )
+    X = GridSampler().start(space, seed=0).ask(100)
+    np.testing.assert_array_equal(X, list(space.enumerate()))
+    np.testing.assert_array_equal(X, space.canonical(X))
+    # a; b with p or r, each with two n; b with q; and all that for both z
+    assert len(X) == 2 * (1 + (2 + 1 + 2))
+
+
+def test_grid_cuts_ranges_but_not_lists():
+    space = Space(
+        [
+            Column("list", Ordinal(range(25))),
+            Column("long", Integer(1, 1000)),
+            Column("real", Real(0.0, 1.0)),
+            Column("short", Integer(1, 3)),
+        ]
+    )
+    run = GridSampler(resolution=4).start(space, seed=0)
+    X = run.ask(10_000)
+    asked = [space.to_params(point) for point in X]
+    # Middles of four equal slices: 0.5 + 1000 * (1/8, 3/8, ...) of the integers, each rounded up at a tie.
+    levels = {
+        "list": range(25),
+        "long": [126, 376, 626, 876],
+        "real": [0.125, 0.375, 0.625, 0.875],
+        "short": [1, 2, 3],
+    }
+    expected = [dict(zip(levels, values, strict=True)) for values in itertools.product(*levels.values())]
+    assert asked == expected
+    assert len(run.ask(1, pending=X)) == 0
+
+
+def test_grid_passes_over_what_was_told_or_is_pending():
+    space = finite_space({"a": [1, 2, 3, 4]})
+    X = np.array([space.to_position({"a": a}) for a in (1, 2, 3, 4)])
+    run = GridSampler().start(space, seed=0)
+    tell_all(run, X[[0, 2]])
+    np.testing.assert_array_equal(run.ask(1, pending=X[[1]]), X[[3]])
+    assert len(run.ask(1, pending=X[[1, 3]])) == 0
+
+
+def test_grid_in_fifty_dimensions_is_not_listed():
+    space = Space([Column(f"x{j:02}", Real(0.0, 1.0)) for j in range(50)])
+    X = GridSampler().start(space, seed=0).ask(11)
+    np.testing.assert_allclose(X[:10, 49], np.arange(0.05, 1, 0.1))
+    np.testing.assert_allclose(X[10, 48:], [0.15, 0.05])
+    np.testing.assert_allclose(X[:, :48], 0.05)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "error"),
+    [(0, ValueError), (-3, ValueError), (2.5, TypeError), (True, TypeError), ("10", TypeError)],
+)
+def test_grid_refuses_a_bad_resolution(resolution, error, reals):
+    with pytest.raises(error, match="resolution must be"):
+        GridSampler(resolution=resolution).start(reals, seed=0)
