@@ -207,6 +207,10 @@ class Sampler(ABC):
         self._seen.update(row.tobytes() for row in X)
         self._learn(len(X))
 
+    def count_points(self, space: Space) -> float:
+        """How many points of a space this sampler can propose: an integer, or ``math.inf``."""
+        return space.size
+
     # -- for authors of samplers ----------------------------------------------------------------
 
     def _start(self) -> None:

@@ -60,7 +60,7 @@ class Lattice:
         return point
 
     def _branch(self, j: int, position: float) -> int:
-        return int(self._space.branch(j, np.float64(position)))
+        return int(self._space.branch(j, np.asarray(position)))
 
     def _size_below(self, parent: int | None, branch: int | None) -> int:
         return math.prod(self._sizes[j] for j in self._children.get((parent, branch), []))
@@ -125,13 +125,20 @@ class GridSampler(Sampler):
     def __init__(self, resolution: int = 10) -> None:
         self.resolution = resolution
 
+    def count_points(self, space: Space) -> float:
+        """Number of points of the grid."""
+        return Lattice(space, self._checked_resolution()).size
+
     def _start(self) -> None:
+        self._lattice = Lattice(self.space, self._checked_resolution())
+        self._n_done = 0
+
+    def _checked_resolution(self) -> int:
         if isinstance(self.resolution, bool) or not isinstance(self.resolution, numbers.Integral):
             raise TypeError(f"resolution must be an integer, got {self.resolution!r}.")
         if self.resolution < 1:
             raise ValueError(f"resolution must be at least 1, got {self.resolution!r}.")
-        self._lattice = Lattice(self.space, int(self.resolution))
-        self._n_done = 0
+        return int(self.resolution)
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         taken = {row.tobytes() for row in pending}

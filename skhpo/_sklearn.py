@@ -1,0 +1,255 @@
+"""The only file that touches names of scikit-learn which are not public.
+
+Everything a search needs beyond scikit-learn's documented interface passes through here, so that
+a new release of scikit-learn is met in one place.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sklearn
+from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import (
+    _fit_and_score,
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.parallel import _FuncWrapper
+from sklearn.utils.validation import _check_method_params
+
+__all__ = [
+    "BaseSearchCV",
+    "CallbackContexts",
+    "CrossValidationInputs",
+    "Interval",
+    "SearchCVParts",
+    "StrOptions",
+    "carry_configuration",
+    "fit_and_score",
+    "fit_context",
+]
+
+fit_context = _fit_context
+
+_TAKES_CALLBACKS = "callback_ctx" in inspect.signature(_fit_and_score).parameters
+
+
+def fit_and_score(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    *,
+    callback_context: Any = None,
+    caller: BaseEstimator | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Fit and score a clone on one split, exactly as ``GridSearchCV`` does.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Left as it is; a clone is fitted.
+    X, y : array-like
+    callback_context, caller : object
+        Task of ``sklearn.callback`` and the search it belongs to, or None.
+    **options : dict
+        Keyword arguments of scikit-learn's own function: scorer, train, test, parameters, ...
+
+    Returns
+    -------
+    outcome : dict
+        ``test_scores``, ``train_scores`` (if asked for), ``fit_time``, ``score_time``,
+        ``n_test_samples`` and ``fit_error``.
+    """
+    if _TAKES_CALLBACKS:
+        options |= {"callback_ctx": callback_context, "caller": caller}
+    return _fit_and_score(clone(estimator), X, y, return_times=True, return_n_test_samples=True, **options)
+
+
+def carry_configuration(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function so that a worker runs it under this thread's configuration and warning filters."""
+    filters = getattr(warnings, "_get_filters", lambda: warnings.filters)()
+    wrapped = _FuncWrapper(function)
+    return wrapped.with_config_and_warning_filters(sklearn.get_config(), filters)
+
+
+@dataclass(frozen=True)
+class CrossValidationInputs:
+    """What a search evaluates its candidates on, validated and split once.
+
+    Attributes
+    ----------
+    estimator : estimator
+        An unfitted clone of the user's.
+    X, y : array-like
+        The same objects for every task, so that process backends share their memory.
+    splits : tuple of (train, test)
+    scorer : callable or multimetric scorer
+    fit_params, score_params : dict
+        Metadata routed to ``fit`` and to the scorers.
+    """
+
+    estimator: BaseEstimator
+    X: Any
+    y: Any
+    splits: tuple[tuple[Any, Any], ...]
+    scorer: Any
+    fit_params: Mapping[str, Any]
+    score_params: Mapping[str, Any]
+
+
+class CallbackContexts:
+    """The tree of ``sklearn.callback`` tasks of one fit; does nothing where there are no callbacks.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+    X, y, params : object
+        What ``fit`` was given.
+    """
+
+    def __init__(self, search: BaseSearchCV, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+        self._search, self._X, self._y = search, X, y
+        weight = params.get("sample_weight")
+        self._metadata = None if weight is None else {"sample_weight": weight}
+        self._tasks: list[Any] = []
+        self._root: Any = None
+        if hasattr(search, "_init_callback_context"):
+            n_stages = 1 + (search.refit is not False)
+            self._root = search._init_callback_context(max_subtasks=n_stages)
+            self._root.call_on_fit_task_begin(estimator=search, X=X, y=y, metadata=self._metadata)
+
+    def begin_search(self, n_tasks: int | None) -> None:
+        """Open the task under which all evaluations stand.
+
+        Their contexts are made ahead: adding to the tree while a worker's task is being pickled in
+        another thread would be a race. Where their number is not known, callbacks see the search as a
+        whole and not its evaluations.
+        """
+        if self._root is None:
+            return
+        self._search_context = self._root.subcontext(
+            task_name="search", max_subtasks=n_tasks, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self._search)
+        if n_tasks is not None and _has_callbacks(self._search):
+            self._tasks = [
+                self._search_context.subcontext(task_name="candidate-split-evaluation", task_id=i)
+                for i in range(n_tasks)
+            ]
+
+    def task(self, i: int) -> dict[str, Any]:
+        """Arguments that tell ``fit_and_score`` which task of the tree it is."""
+        return {"callback_context": self._tasks[i], "caller": self._search} if self._tasks else {}
+
+    def end_search(self) -> None:
+        """Close the task under which all evaluations stand."""
+        if self._root is not None:
+            self._search_context.call_on_fit_task_end(estimator=self._search)
+
+    def refit(self, estimator: BaseEstimator, fit: Callable[[], Any]) -> None:
+        """Call ``fit``, which fits ``estimator``, as the tree's last task."""
+        if self._root is None:
+            fit()
+            return
+        about = {"estimator": self._search, "X": self._X, "y": self._y, "metadata": self._metadata}
+        context = self._root.subcontext(task_name="refit-with-best-params")
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(**about)
+            fit()
+        context.call_on_fit_task_end(**about)
+
+    def end(self) -> None:
+        """Close the whole tree."""
+        if self._root is not None:
+            self._root.call_on_fit_task_end(
+                estimator=self._search, X=self._X, y=self._y, metadata=self._metadata
+            )
+
+
+def _has_callbacks(search: BaseSearchCV) -> bool:
+    parts = [search, *search.get_params(deep=True).values()]
+    return any(getattr(part, "_skl_callbacks", None) for part in parts)
+
+
+class SearchCVParts(BaseSearchCV):
+    """``BaseSearchCV`` with the steps of its ``fit`` under names of their own.
+
+    scikit-learn's ``fit`` splits, evaluates and formats once for each batch of candidates. A search
+    without batches needs the same steps one by one.
+    """
+
+    def _prepare(
+        self, X: Any, y: Any, params: Mapping[str, Any]
+    ) -> tuple[CrossValidationInputs, str | Callable[..., int]]:
+        """Validate what ``fit`` was given and split it; with the name of the metric to select by."""
+        scorer, refit_metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=dict(params))
+        routed = self._get_routed_params_for_fit(params)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        n_splits = cv.get_n_splits(X, y, **routed.splitter.split)
+        splits = tuple(cv.split(X, y, **routed.splitter.split))
+        if len(splits) != n_splits:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {n_splits} splits, got {len(splits)}"
+            )
+        if not splits:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
+        inputs = CrossValidationInputs(
+            estimator=clone(self.estimator),
+            X=X,
+            y=y,
+            splits=splits,
+            scorer=scorer,
+            fit_params=routed.estimator.fit,
+            score_params=routed.scorer.score,
+        )
+        return inputs, refit_metric
+
+    def _tabulate(
+        self, params: Sequence[dict[str, Any]], n_splits: int, outcomes: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """``cv_results_`` from all outcomes, candidate by candidate and fold by fold.
+
+        Raises
+        ------
+        ValueError
+            If every single fit failed.
+        """
+        _warn_or_raise_about_fit_failures(outcomes, self.error_score)
+        if callable(self.scoring):
+            _insert_error_scores(outcomes, self.error_score)
+        return self._format_results(list(params), n_splits, outcomes)
+
+    def _select(
+        self, results: dict[str, Any], refit_metric: str | Callable[..., int], multimetric: bool
+    ) -> dict[str, Any]:
+        """The fitted attributes that tell the best candidate; none where ``refit`` asks for none."""
+        if callable(self.scoring) and multimetric:
+            names = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
+            self._check_refit_for_multimetric(names)
+            refit_metric = self.refit
+        if not (self.refit or not multimetric):
+            return {}
+        best_index = self._select_best_index(self.refit, refit_metric, results)
+        best = {"best_index_": best_index, "best_params_": results["params"][best_index]}
+        if not callable(self.refit):
+            best["best_score_"] = results[f"mean_test_{refit_metric}"][best_index]
+        return best
+
+    @staticmethod
+    def _unwrap(scorer: Any) -> Any:
+        """The value of ``scorer_``: a dict of scorers, or the only one."""
+        return getattr(scorer, "_scorers", scorer)

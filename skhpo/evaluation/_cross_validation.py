@@ -1,0 +1,62 @@
+"""One candidate on one fold, in a form that travels to any worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from skhpo._records import Job, Trial
+from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Turns a task, that is a job and a fold, into the call that a worker has to make.
+
+    Attributes
+    ----------
+    inputs : CrossValidationInputs
+        Estimator, data, splits, scorers and routed metadata.
+    contexts : CallbackContexts
+    n_candidates : int
+        How many there will be at most, for messages.
+    return_train_score : bool
+    error_score : float or "raise"
+    verbose : int
+    """
+
+    inputs: CrossValidationInputs
+    contexts: CallbackContexts
+    n_candidates: int
+    return_train_score: bool
+    error_score: float | str
+    verbose: int
+
+    @property
+    def n_folds(self) -> int:
+        """Number of tasks in each job."""
+        return len(self.inputs.splits)
+
+    def call(self, trial: Trial, job: Job, fold: int) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """Function, positional and keyword arguments of a task.
+
+        X, y and the indices are the same objects in every call: process backends map large arrays to
+        shared memory by identity.
+        """
+        inputs = self.inputs
+        train, test = inputs.splits[fold]
+        options = {
+            "scorer": inputs.scorer,
+            "train": train,
+            "test": test,
+            "parameters": trial.params,
+            "fit_params": inputs.fit_params,
+            "score_params": inputs.score_params,
+            "return_train_score": self.return_train_score,
+            "error_score": self.error_score,
+            "verbose": self.verbose,
+            "split_progress": (fold, self.n_folds),
+            "candidate_progress": (trial.number, self.n_candidates),
+            **self.contexts.task(trial.number * self.n_folds + fold),
+        }
+        return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options

@@ -1,0 +1,83 @@
+"""The loop: the one place where scheduler, sampler, executor and journal meet."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+
+from skhpo._records import Evaluation, Job
+from skhpo.evaluation import CrossValidation, Objective
+from skhpo.execution._executors import Executor
+from skhpo.execution._proposals import Proposals
+from skhpo.execution._stopping import Progress, StoppingRule
+from skhpo.journal import MemoryJournal
+from skhpo.schedulers import Scheduler
+
+
+def run(
+    *,
+    scheduler: Scheduler,
+    proposals: Proposals,
+    evaluation: CrossValidation,
+    objective: Objective,
+    executor: Executor,
+    stop: StoppingRule,
+    journal: MemoryJournal,
+) -> None:
+    """Work until the scheduler, the space or the stopping rule ends the search.
+
+    No worker waits for another: whenever one is free it gets the next task of a job that began, else the
+    first of a new job, chosen with every result in that there is. Jobs that began are finished.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    proposals : Proposals
+    evaluation : CrossValidation
+    objective : Objective
+    executor : Executor
+    stop : StoppingRule
+    journal : MemoryJournal
+        Has the whole outcome when this returns.
+    """
+    tasks: deque[tuple[Job, int]] = deque()
+    start = time.monotonic()
+    n_done, best_loss = 0, math.inf
+    while True:
+        while executor.n_running < executor.n_workers:
+            if not tasks:
+                progress = Progress(time.monotonic() - start, len(journal.trials), n_done, best_loss)
+                if stop(progress):
+                    break
+                tasks.extend(_next_tasks(scheduler, proposals, journal, evaluation.n_folds))
+                if not tasks:
+                    break
+            job, fold = tasks.popleft()
+            executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold))
+        if not executor.n_running:
+            return
+        (job, fold), outcome = executor.wait()
+        journal.append(Evaluation(job, fold, outcome))
+        outcomes = journal.outcomes(job)
+        if len(outcomes) == evaluation.n_folds:
+            loss = -objective(outcomes)  # The only change of sign: scores outside, losses inside.
+            n_done, best_loss = n_done + 1, min(best_loss, loss if math.isfinite(loss) else math.inf)
+            scheduler.report(job, loss)
+            proposals.learn(journal.trials[job.trial], loss)
+
+
+def _next_tasks(
+    scheduler: Scheduler, proposals: Proposals, journal: MemoryJournal, n_folds: int
+) -> list[tuple[Job, int]]:
+    """The tasks of the next job; none when nothing may start before more is reported, or ever."""
+    for job in scheduler.next_jobs(1):
+        if job.trial not in journal.trials:
+            trial = proposals.next_trial(job.trial)
+            if trial is None:
+                # Trials that began may still be owed work, which a closed scheduler goes on to give.
+                scheduler.close()
+                return _next_tasks(scheduler, proposals, journal, n_folds)
+            journal.begin(trial)
+        return [(job, fold) for fold in range(n_folds)]
+    return []

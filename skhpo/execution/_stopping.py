@@ -1,0 +1,71 @@
+"""Stopping rules: predicates on what has happened, which combine with ``|``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a stopping rule may look at.
+
+    Attributes
+    ----------
+    elapsed : float
+        Seconds since the search began.
+    n_begun, n_done : int
+        Candidates begun, and candidates of which a job is finished.
+    best_loss : float
+        Least loss of a finished job; infinite before there is one.
+    """
+
+    elapsed: float
+    n_begun: int
+    n_done: int
+    best_loss: float
+
+
+class StoppingRule(ABC):
+    """Says when no further work is to be begun. What already runs is always brought to its end."""
+
+    @abstractmethod
+    def __call__(self, progress: Progress) -> bool:
+        """Whether to stop now."""
+
+    def __or__(self, other: StoppingRule) -> StoppingRule:
+        return _Either(self, other)
+
+
+@dataclass(frozen=True, slots=True)
+class _Either(StoppingRule):
+    first: StoppingRule
+    second: StoppingRule
+
+    def __call__(self, progress: Progress) -> bool:
+        return self.first(progress) or self.second(progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Never(StoppingRule):
+    """Leaves the end to the scheduler and the space."""
+
+    def __call__(self, progress: Progress) -> bool:
+        """Always False."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(StoppingRule):
+    """Stops after a number of seconds, though never before the first candidate has begun.
+
+    Attributes
+    ----------
+    seconds : float
+    """
+
+    seconds: float
+
+    def __call__(self, progress: Progress) -> bool:
+        """Whether the time is over."""
+        return progress.n_begun > 0 and progress.elapsed >= self.seconds

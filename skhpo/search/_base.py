@@ -1,0 +1,192 @@
+"""What all searches share: scikit-learn's contract around the loop."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skhpo._sklearn import CallbackContexts, Interval, SearchCVParts, fit_context
+from skhpo.evaluation import CrossValidation, Objective
+from skhpo.execution import Never, Proposals, Timeout, open_executor, run
+from skhpo.journal import MemoryJournal
+from skhpo.samplers import Sampler
+from skhpo.schedulers import EveryoneInFull
+from skhpo.search._validation import check_initial_candidates, check_names
+from skhpo.space import Space, as_space
+
+
+class BaseSampledSearchCV(SearchCVParts):
+    """A cross-validated search that is a sampler, run by the one loop.
+
+    Subclasses name their sampler in ``_make_sampler``; everything after ``fit`` is
+    ``sklearn.model_selection.BaseSearchCV``'s.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SearchCVParts._parameter_constraints,
+        "param_distributions": [dict, list],
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "timeout": [Interval(Real, 0, None, closed="neither"), None],
+        "random_state": ["random_state"],
+        "initial_candidates": [list, tuple, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int | None = 50,
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_candidates: Any = None,
+    ) -> None:
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.timeout = timeout
+        self.random_state = random_state
+        self.initial_candidates = initial_candidates
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    @abstractmethod
+    def _make_sampler(self) -> Sampler:
+        """The sampler, built from this search's own parameters; bad ones are refused here."""
+
+    @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run the search, and refit the best candidate on all of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_samples)
+            Training data; a precomputed kernel or distance matrix is square.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Target; None for unsupervised learning.
+        **params : dict of str to object
+            Passed to the ``fit`` of the estimator, to the scorers and to the splitter, as by
+            ``GridSearchCV``: arrays with one entry for each sample are split along, ``groups`` goes to
+            the splitter.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If a parameter of the search, the space or the data is refused, all before the first model
+            is trained; or if every fit failed.
+        TypeError
+            If the space or a parameter is of a wrong type.
+        """
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        space = as_space(self.param_distributions, seed=seed)
+        sampler = self._make_sampler()
+        initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
+        check_names(self.estimator, space)
+        n_candidates = self._count_candidates(space, sampler)
+        inputs, refit_metric = self._prepare(X, y, params)
+        n_splits = len(inputs.splits)
+
+        contexts = CallbackContexts(self, inputs.X, inputs.y, params)
+        contexts.begin_search(None if n_candidates is None else n_candidates * n_splits)
+        if self.verbose > 0:
+            known = "as many candidates as there is time for"
+            if n_candidates is not None:
+                known = f"{n_candidates} candidates, totalling {n_candidates * n_splits} fits"
+            print(f"Fitting {n_splits} folds for each of {known}")
+        journal = MemoryJournal()
+        with open_executor(self.n_jobs) as executor:
+            run(
+                scheduler=EveryoneInFull(n_candidates),
+                proposals=Proposals(sampler.start(space, seed=seed, n_trials=n_candidates), initial),
+                evaluation=CrossValidation(
+                    inputs=inputs,
+                    contexts=contexts,
+                    n_candidates=n_candidates,
+                    return_train_score=self.return_train_score,
+                    error_score=self.error_score,
+                    verbose=self.verbose,
+                ),
+                objective=Objective(self.refit if isinstance(self.refit, str) else None),
+                executor=executor,
+                stop=Never() if self.timeout is None else Timeout(self.timeout),
+                journal=journal,
+            )
+        contexts.end_search()
+
+        jobs = journal.jobs()
+        outcomes = [outcome for job in jobs for outcome in journal.outcomes(job)]
+        results = self._tabulate([journal.trials[job.trial].params for job in jobs], n_splits, outcomes)
+        multimetric = isinstance(outcomes[0]["test_scores"], dict)
+        fitted = self._select(results, refit_metric, multimetric)
+        if self.refit:
+            fitted |= self._refit(inputs, fitted["best_params_"], contexts)
+        fitted |= {
+            "n_splits_": n_splits,
+            "multimetric_": multimetric,
+            "scorer_": self._unwrap(inputs.scorer),
+            "cv_results_": results,
+        }
+        # All at once, at the end: a search that fails leaves nothing half-fitted behind.
+        vars(self).update(fitted)
+        contexts.end()
+        return self
+
+    def _count_candidates(self, space: Space, sampler: Sampler) -> int | None:
+        """How many candidates there will be at most; None if only the clock knows."""
+        available = sampler.count_points(space)
+        if self.n_iter is None:
+            if np.isfinite(available):
+                return int(available)
+            if self.timeout is None:
+                raise ValueError(
+                    "n_iter=None needs a finite space or a timeout: this search would never end."
+                )
+            return None
+        if available < self.n_iter:
+            warnings.warn(
+                f"The total space of parameters {available} is smaller than n_iter={self.n_iter}. "
+                f"Running {available} iterations. For exhaustive searches, use GridSearchCV.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return int(min(available, self.n_iter))
+
+    def _refit(self, inputs: Any, params: dict[str, Any], contexts: CallbackContexts) -> dict[str, Any]:
+        """The fitted attributes of the best candidate, trained afresh on all data."""
+        # The parameters are cloned too: they may be estimators, which fitting would change.
+        estimator = clone(inputs.estimator).set_params(**clone(params, safe=False))
+        target = () if inputs.y is None else (inputs.y,)
+        start = time.time()
+        contexts.refit(estimator, lambda: estimator.fit(inputs.X, *target, **inputs.fit_params))
+        fitted = {"best_estimator_": estimator, "refit_time_": time.time() - start}
+        if hasattr(estimator, "feature_names_in_"):
+            fitted["feature_names_in_"] = estimator.feature_names_in_
+        return fitted

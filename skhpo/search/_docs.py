@@ -1,0 +1,88 @@
+"""The parts of the searches' docstrings that are the same in all of them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TypeVar
+
+_Class = TypeVar("_Class", bound=type)
+
+COMMON_PARAMETERS = """
+    n_iter : int or None, default=50
+        Number of candidates in all, ``initial_candidates`` included. None evaluates every point of a
+        finite space, or goes on until ``timeout``.
+    timeout : float, default=None
+        Seconds after which no further candidate is begun; those that began are finished, and at least
+        one is. Whichever of ``n_iter`` and ``timeout`` ends first ends the search.
+    scoring : str, callable, list, tuple or dict, default=None
+        As for ``GridSearchCV``. With several metrics the search optimises the one that ``refit``
+        names, else the first.
+    n_jobs : int, default=None
+        Number of tasks (a candidate on a fold) that run at once, on the active joblib backend. A free
+        worker gets its next task at once.
+    refit : bool, str or callable, default=True
+        As for ``GridSearchCV``: whether to fit the best candidate on all of the data, by which metric, or
+        how to choose it from ``cv_results_``.
+    cv : int, cross-validation generator or iterable, default=None
+        As for ``GridSearchCV``. The splits are made once, so that an unseeded shuffle, too, puts all
+        candidates on the same folds.
+    verbose : int, default=0
+        Messages as those of ``GridSearchCV``.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Accepted so that programs written for ``GridSearchCV`` run. Never are more tasks handed out
+        than there are workers, as a candidate that waits was chosen without the results of others.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the search. With an int and ``n_jobs=1`` two searches are the same bit for bit.
+    error_score : "raise" or float, default=np.nan
+        Score of a fold whose fit fails. The sampler takes such a candidate for a failure, to stay away
+        from, whatever number stands here.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` has training scores.
+    initial_candidates : list of dict, default=None
+        Candidates to evaluate first. A dict may leave parameters out; the sampler completes it.
+""".strip("\n")
+
+SPACE_PARAMETER = """
+    estimator : estimator
+        Object with scikit-learn's interface; only clones of it are fitted.
+    param_distributions : dict or list of dicts
+        Names of parameters to lists of values, scipy distributions, tuples ``(low, high)`` and ``(low,
+        high, "log-uniform")``, or dimensions of :mod:`skhpo.space`. A list of dicts, or a
+        :class:`~skhpo.space.Choice`, makes parameters depend on others; one model sees them all.
+""".strip("\n")
+
+ATTRIBUTES = """
+    cv_results_ : dict of str to array
+        As ``RandomizedSearchCV``'s, in the order in which candidates were asked.
+    best_estimator_ : estimator
+        Fitted on all of the data; only if ``refit`` is not False.
+    best_params_ : dict
+    best_score_ : float
+        Mean test score of the best candidate; not if ``refit`` is callable.
+    best_index_ : int
+        Its row in ``cv_results_``.
+    scorer_ : callable or dict
+    n_splits_ : int
+    refit_time_ : float
+        Seconds; only if ``refit`` is not False.
+    multimetric_ : bool
+    classes_ : ndarray of shape (n_classes,)
+        Of a classifier that was refitted.
+    n_features_in_ : int
+        Of the refitted estimator, if it has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Of the refitted estimator, if it has it.
+""".strip("\n")
+
+
+def documented(cls: _Class) -> _Class:
+    """Put the common parts into a class docstring, in place of their names in braces."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    for name, part in (
+        ("{space}", SPACE_PARAMETER),
+        ("{common}", COMMON_PARAMETERS),
+        ("{attributes}", ATTRIBUTES),
+    ):
+        text = text.replace(name, inspect.cleandoc(part))
+    cls.__doc__ = text
+    return cls

@@ -1,0 +1,83 @@
+"""What can be refused before any model is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from skhpo.space import Space
+
+
+def check_names(estimator: BaseEstimator, space: Space) -> None:
+    """Refuse parameters that the estimator does not have.
+
+    Each column is tried where it is active, and each estimator among the choices with the parameters
+    that go with it, so that a step that is searched itself is checked in all its forms.
+
+    Parameters
+    ----------
+    estimator : estimator
+    space : Space
+
+    Raises
+    ------
+    ValueError
+        From the estimator, naming the wrong parameter and the valid ones.
+    """
+    for point in _representatives(space):
+        clone(estimator).set_params(**clone(space.to_params(point), safe=False))
+
+
+def _representatives(space: Space) -> Iterator[np.ndarray]:
+    """Points (d,) among which each column is active, and each choice that changes names is made."""
+    first = np.array([column.dimension.snap(np.zeros(1))[0] for column in space.columns])
+    parents = {column.parent for column in space.columns}
+    seen: set[bytes] = set()
+    for j, column in enumerate(space.columns):
+        levels = [first[j]]
+        if column.dimension.kind == "categorical":
+            options = [(u, column.dimension.decode(u)) for u in column.dimension.levels()]
+            levels = [u for u, value in options if j in parents or hasattr(value, "get_params")] or levels
+        for level in levels:
+            point = first.copy()
+            point[j] = level
+            _reach(space, j, point)
+            point = space.canonical(point[None])[0]
+            if point.tobytes() not in seen:
+                seen.add(point.tobytes())
+                yield point
+
+
+def _reach(space: Space, j: int, point: np.ndarray) -> None:
+    """Set the ancestors of column j in ``point`` so that it is active."""
+    column = space.columns[j]
+    if column.parent is not None:
+        parent = space.columns[column.parent].dimension
+        point[column.parent] = (min(column.branches) + 0.5) / parent.n_levels
+        _reach(space, column.parent, point)
+
+
+def check_initial_candidates(
+    candidates: Sequence[Mapping[str, Any]] | None, space: Space, n_iter: int | None
+) -> list[np.ndarray]:
+    """Positions of the user's own candidates, NaN where the sampler is to complete them.
+
+    Raises
+    ------
+    TypeError
+        If they are no sequence of dicts.
+    ValueError
+        If one lies outside the space, or there are more than ``n_iter``.
+    """
+    if candidates is None:
+        return []
+    if isinstance(candidates, Mapping) or not all(isinstance(params, Mapping) for params in candidates):
+        raise TypeError(f"initial_candidates must be a list of dicts, got {candidates!r}.")
+    if n_iter is not None and len(candidates) > n_iter:
+        raise ValueError(
+            f"initial_candidates holds {len(candidates)} candidates, more than n_iter={n_iter} allows."
+        )
+    return [space.to_partial_position(params) for params in candidates]

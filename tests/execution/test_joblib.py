@@ -1,0 +1,164 @@
+"""The interface for authors of joblib backends, as far as we stand on it."""
+
+import os
+import threading
+import time
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+from sklearn import config_context, get_config
+
+from skhpo.execution import SerialExecutor, open_executor
+
+BACKENDS = ["threading", "loky", "multiprocessing"]
+
+
+def square(x):
+    return x * x
+
+
+def fail(message):
+    raise RuntimeError(message)
+
+
+def sleep_for(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def routing_is_on():
+    return get_config()["enable_metadata_routing"]
+
+
+def action_of_warning():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.warn("seen unless filtered", UserWarning, stacklevel=1)
+    return len(caught)
+
+
+def memory_kind(X):
+    return type(X).__name__, getattr(X, "filename", None)
+
+
+def nested_worker_count():
+    return joblib.effective_n_jobs(None), joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(2))
+
+
+def drain(executor):
+    results = {}
+    while executor.n_running:
+        token, result = executor.wait()
+        results[token] = result
+    return results
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_results_come_back_under_their_tokens(backend):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
+        assert executor.n_workers == 2
+        executor.submit("a", (square, (3,), {}))
+        executor.submit("b", (square, (), {"x": 4}))
+        assert executor.n_running == 2
+        assert drain(executor) == {"a": 9, "b": 16}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_results_come_in_the_order_of_completion(backend):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
+        for token, warm_up in enumerate([0.0, 0.0]):
+            executor.submit(token, (sleep_for, (warm_up,), {}))
+        drain(executor)
+        executor.submit("slow", (sleep_for, (1.0,), {}))
+        executor.submit("fast", (sleep_for, (0.0,), {}))
+        assert executor.wait() == ("fast", 0.0)
+        assert executor.wait() == ("slow", 1.0)
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "serial"])
+def test_exception_in_a_task_is_raised_and_leaves_a_usable_backend(backend):
+    config = {} if backend == "serial" else {"backend": backend}
+    n_jobs = 1 if backend == "serial" else 2
+    for _ in range(2):
+        with (
+            joblib.parallel_config(**config),
+            pytest.raises(RuntimeError, match="on purpose"),
+            open_executor(n_jobs) as executor,
+        ):
+            executor.submit(0, (fail, ("on purpose",), {}))
+            executor.wait()
+    with joblib.parallel_config(**config), open_executor(n_jobs) as executor:
+        executor.submit(0, (square, (5,), {}))
+        assert executor.wait() == (0, 25)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_one_job_is_serial(n_jobs):
+    with open_executor(n_jobs) as executor:
+        assert isinstance(executor, SerialExecutor)
+
+
+def test_none_takes_the_number_of_the_active_configuration():
+    with joblib.parallel_config(backend="threading", n_jobs=3), open_executor(None) as executor:
+        assert executor.n_workers == 3
+
+
+def test_sequential_backend_is_serial():
+    with joblib.parallel_config(backend="sequential"), open_executor(4) as executor:
+        assert isinstance(executor, SerialExecutor)
+
+
+def test_zero_jobs_are_refused():
+    with pytest.raises(ValueError, match="n_jobs == 0"):
+        open_executor(0)
+
+
+def test_backend_without_callbacks_is_refused():
+    from joblib._parallel_backends import ThreadingBackend
+
+    class Silent(ThreadingBackend):
+        supports_retrieve_callback = False
+
+    joblib.register_parallel_backend("silent", Silent)
+    with joblib.parallel_config(backend="silent"), pytest.raises(ValueError, match="does not call back"):
+        open_executor(2)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_configuration_and_warning_filters_travel(backend):
+    with (
+        warnings.catch_warnings(),
+        config_context(enable_metadata_routing=True),
+        joblib.parallel_config(backend=backend),
+        open_executor(2) as executor,
+    ):
+        warnings.simplefilter("ignore", UserWarning)
+        executor.submit("routing", (routing_is_on, (), {}))
+        executor.submit("warnings", (action_of_warning, (), {}))
+        assert drain(executor) == {"routing": True, "warnings": 0}
+
+
+def test_large_arrays_are_mapped_once():
+    X = np.zeros((400, 1000))
+    with joblib.parallel_config(backend="loky"), open_executor(2) as executor:
+        executor.submit(0, (memory_kind, (X,), {}))
+        executor.submit(1, (memory_kind, (X,), {}))
+        results = drain(executor)
+    assert results[0][0] == "memmap"
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_nested_work_does_not_start_more_processes(backend):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
+        executor.submit(0, (nested_worker_count, (), {}))
+        n_nested, pids = executor.wait()[1]
+    assert n_nested == 1
+    assert len(set(pids)) == 1
+
+
+def test_threads_run_outside_the_main_thread():
+    with joblib.parallel_config(backend="threading"), open_executor(2) as executor:
+        executor.submit(0, (threading.current_thread, (), {}))
+        assert executor.wait()[1] is not threading.main_thread()

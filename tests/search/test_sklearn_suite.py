@@ -1,0 +1,103 @@
+"""scikit-learn's own tests of its searches, run on ours.
+
+The installed ``sklearn.model_selection.tests.test_search`` is loaded once for each of our classes, with
+the class in the seat of ``RandomizedSearchCV`` and, evaluating all points of the lists it is given,
+in that of ``GridSearchCV``.
+"""
+
+import ast
+import importlib.util
+import types
+from pathlib import Path
+
+import pytest
+
+from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
+
+SUITE = "sklearn.model_selection.tests.test_search"
+
+
+class GridSeat:
+    """Turns one of our searches into something with ``GridSearchCV``'s signature."""
+
+    options = {}
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        error_score=float("nan"),
+        return_train_score=False,
+    ):
+        self.param_grid = param_grid
+        super().__init__(
+            estimator,
+            param_grid,
+            n_iter=None,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=0,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            **self.options,
+        )
+
+    def set_params(self, **params):
+        super().set_params(**params)
+        self.param_distributions = self.param_grid
+        return self
+
+
+def in_grid_seat(search_class, **options):
+    return type(f"{search_class.__name__}OnGrid", (GridSeat, search_class), {"options": options})
+
+
+# What cannot hold for a search that chooses its own order, with the reason.
+PARAMETER_SAMPLER = "tests ParameterGrid or ParameterSampler, which are not replaced"
+EXCLUDED = {
+    "test_validate_parameter_input": PARAMETER_SAMPLER,
+    "test_parameter_grid": PARAMETER_SAMPLER,
+    "test_param_sampler": PARAMETER_SAMPLER,
+    "test_parameters_sampler_replacement": PARAMETER_SAMPLER,
+}
+
+
+def load_suite(search_class, grid_class):
+    """Namespace of the suite's module with two names bound to our classes before any test is made."""
+    source = Path(importlib.util.find_spec(SUITE).origin)
+    tree = ast.parse(source.read_text(), str(source))
+    last_import = max(i for i, node in enumerate(tree.body) if isinstance(node, ast.Import | ast.ImportFrom))
+    seats = ast.parse("RandomizedSearchCV, GridSearchCV = _seat, _grid_seat").body
+    tree.body[last_import + 1 : last_import + 1] = seats
+    module = types.ModuleType(SUITE)
+    module.__dict__.update(__file__=str(source), __package__=SUITE.rpartition(".")[0])
+    module.__dict__.update(_seat=search_class, _grid_seat=grid_class)
+    exec(compile(ast.fix_missing_locations(tree), str(source), "exec"), module.__dict__)
+    return module.__dict__
+
+
+def suite_class(search_class, grid_class):
+    tests = {
+        name: staticmethod(function)
+        for name, function in load_suite(search_class, grid_class).items()
+        if name.startswith("test_") and name not in EXCLUDED
+    }
+    assert len(tests) > 80, "the suite was not found where it is looked for"
+    return type(f"Test{search_class.__name__}", (), tests)
+
+
+TestTPE = suite_class(TPESearchCV, in_grid_seat(TPESearchCV))
+TestCMAES = suite_class(CMAESSearchCV, in_grid_seat(CMAESSearchCV))
+TestBayes = suite_class(BayesSearchCV, in_grid_seat(BayesSearchCV))
+TestSearch = suite_class(SearchCV, in_grid_seat(SearchCV, sampler="grid"))
