@@ -10,8 +10,14 @@ kind         what the order of positions means
 ===========  =====================================================================
 real         everything
 ordinal      everything, but only one value for each cell
-categorical  nothing: two levels are equal or they are not
+categorical  nothing: two levels are equal or they are not; all cells are equally wide
 ===========  =====================================================================
+
+Notation
+--------
+p : a position in [0, 1]
+n : number of levels
+k : number of a level, counted from 0 in the order of positions
 """
 
 from __future__ import annotations
@@ -24,7 +30,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skhpo.space._values import equal, identical, is_number, same_value
+
 Kind = Literal["real", "ordinal", "categorical"]
+
+_MOST_LEVELS = 2**50
+"""A float tells (k + 1/2) / n from its neighbours, there and back, up to this n with room to spare."""
+_MOST_LOG = 2**40
+"""The same for k in log(k + 1/2), where rounding is magnified by the logarithm's width."""
+_MOST_LISTED = 10**7
+"""Longer lists of levels are refused rather than left to exhaust the memory."""
 
 
 class Dimension(ABC):
@@ -36,10 +51,14 @@ class Dimension(ABC):
         What the order of positions means.
     n_levels : float
         How many values there are: an integer, or ``math.inf``.
+    even_cells : bool
+        Whether all cells have the width ``1 / n_levels``. Every categorical dimension has such
+        cells; ordinal ones may have others.
     """
 
     kind: Kind
     n_levels: float
+    even_cells: bool = False
 
     @abstractmethod
     def decode(self, position: float) -> Any:
@@ -64,16 +83,31 @@ class Dimension(ABC):
         """All canonical positions of a finite dimension, in the user's order."""
         raise ValueError(f"{self!r} has no finite list of levels.")
 
+    def same_as(self, other: Dimension) -> bool:
+        """Whether both have the same values, of the same types, at the same positions."""
+        return type(self) is type(other) and same_value(self._definition(), other._definition())
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    def _definition(self) -> tuple[Any, ...]:
+        """All that ``same_as`` has to compare."""
+        return (self,)
+
+
+def _clip(positions: np.ndarray) -> np.ndarray:
+    """Positions in [0, 1]; NaN stays NaN, and no zero is negative: equal points have equal bytes."""
+    return np.minimum(np.maximum(positions, 0.0), 1.0) + 0.0
 
 
 def _check_bounds(low: Any, high: Any, log: bool, what: str) -> None:
+    if not isinstance(log, bool | np.bool_):
+        raise TypeError(f"{what}: log must be True or False, got {log!r}.")
     for name, bound in (("low", low), ("high", high)):
-        if not _is_number(bound):
+        if not is_number(bound):
             raise TypeError(f"{what}: {name} must be a number, got {bound!r}.")
-        if not math.isfinite(bound):
+        try:
+            finite = math.isfinite(bound)
+        except OverflowError:
+            finite = False
+        if not finite:
             raise ValueError(f"{what}: {name} must be finite, got {bound!r}.")
     if not low < high:
         raise ValueError(f"{what}: low must be less than high, got low={low!r} and high={high!r}.")
@@ -110,7 +144,7 @@ class Real(Dimension):
 
     def __init__(self, low: float, high: float, log: bool = False) -> None:
         _check_bounds(low, high, log, f"Real({low!r}, {high!r}, log={log!r})")
-        self.low, self.high, self.log = low, high, log
+        self.low, self.high, self.log = low, high, bool(log)
         if log:
             self._start, self._width = math.log(low), math.log(high) - math.log(low)
         else:
@@ -127,7 +161,7 @@ class Real(Dimension):
         return float(min(max(value, self.low), self.high))
 
     def encode(self, value: Any) -> float:
-        if not _is_number(value):
+        if not is_number(value):
             raise ValueError(f"{value!r} is no number in {self!r}.")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value!r} is outside {self!r}.")
@@ -135,11 +169,14 @@ class Real(Dimension):
         return min(max((warped - self._start) / self._width, 0.0), 1.0)
 
     def snap(self, positions: np.ndarray) -> np.ndarray:
-        return np.clip(positions, 0.0, 1.0)
+        return _clip(positions)
 
     def cells(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        clipped = np.clip(positions, 0.0, 1.0)
+        clipped = _clip(positions)
         return clipped, clipped
+
+    def _definition(self) -> tuple[Any, ...]:
+        return self.low, self.high, self.log
 
 
 class Integer(Dimension):
@@ -148,17 +185,18 @@ class Integer(Dimension):
     Parameters
     ----------
     low, high : int
-        Ends of the range.
+        Ends of the range, which may hold up to 2**50 integers.
     log : bool, default=False
-        Search the logarithm of the value; needs ``low >= 1``. Each integer k then owns
-        the interval from log(k - 1/2) to log(k + 1/2).
+        Search the logarithm of the value; needs ``low >= 1`` and ``high <= 2**40``. Each
+        integer k then owns the interval from log(k - 1/2) to log(k + 1/2).
 
     Raises
     ------
     TypeError
         If a bound is not an integer.
     ValueError
-        If ``low >= high``, or ``log`` with ``low <= 0``.
+        If ``low >= high``, ``log`` with ``low <= 0``, or there are too many integers for a float
+        to tell their positions apart.
 
     Examples
     --------
@@ -176,52 +214,81 @@ class Integer(Dimension):
         for name, bound in bounds.items():
             if not isinstance(bound, numbers.Integral):
                 raise TypeError(f"{what}: {name} must be an integer, got {bound!r}.")
-        self.low, self.high, self.log = int(low), int(high), log
-        self.n_levels = self.high - self.low + 1
+        self.low, self.high, self.log = int(low), int(high), bool(log)
+        n = self.high - self.low + 1
+        if n > _MOST_LEVELS or (log and self.high > _MOST_LOG):
+            most = "an end of at most 2**40" if log else "at most 2**50 integers"
+            raise ValueError(f"{what}: a range of integers may have {most}; use Real for a wider one.")
+        self.n_levels = n
+        self.even_cells = not log
         if log:
             self._start = math.log(self.low - 0.5)
             self._width = math.log(self.high + 0.5) - self._start
-        else:
-            self._start, self._width = self.low - 0.5, float(self.n_levels)
 
     def __repr__(self) -> str:
         return f"Integer({self.low}, {self.high}{', log=True' if self.log else ''})"
 
-    def _values(self, positions: np.ndarray) -> np.ndarray:
-        warped = self._start + np.clip(positions, 0.0, 1.0) * self._width
-        values = np.exp(warped) if self.log else warped
-        return np.clip(np.floor(values + 0.5), self.low, self.high)
+    def _definition(self) -> tuple[Any, ...]:
+        return self.low, self.high, self.log
 
-    def _positions(self, values: np.ndarray) -> np.ndarray:
-        warped = np.log(values) if self.log else values
-        return np.clip((warped - self._start) / self._width, 0.0, 1.0)
+    def _edge(self, k: np.ndarray) -> np.ndarray:
+        """Lower edge of the k-th cell, which is the upper one of the cell before it."""
+        if self.log:
+            return _clip((np.log(k + (self.low - 0.5)) - self._start) / self._width)
+        return k / self.n_levels
+
+    def _index(self, positions: np.ndarray) -> np.ndarray:
+        if self.log:
+            value = np.exp(self._start + _clip(positions) * self._width)
+            k = np.floor(value + 0.5) - self.low
+        else:
+            k = np.floor(_clip(positions) * self.n_levels)
+        return np.minimum(np.maximum(k, 0), self.n_levels - 1)
+
+    def _middle(self, k: np.ndarray) -> np.ndarray:
+        if self.log:
+            return (self._edge(k) + self._edge(k + 1)) / 2
+        return (k + 0.5) / self.n_levels
 
     def decode(self, position: float) -> int:
-        return int(self._values(np.asarray(position)))
+        if self.log:
+            k = math.floor(math.exp(self._start + position * self._width) + 0.5) - self.low
+        else:
+            k = math.floor(position * self.n_levels)
+        return self.low + min(max(k, 0), self.high - self.low)
 
     def encode(self, value: Any) -> float:
-        if not _is_number(value) or value % 1 != 0:
+        if not is_number(value) or value % 1 != 0:
             raise ValueError(f"{value!r} is no integer in {self!r}.")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value!r} is outside {self!r}.")
-        return float(self._middle(np.asarray(float(value))))
-
-    def _middle(self, values: np.ndarray) -> np.ndarray:
-        return (self._positions(values - 0.5) + self._positions(values + 0.5)) / 2
+        return float(self._middle(np.asarray(float(int(value) - self.low))))
 
     def snap(self, positions: np.ndarray) -> np.ndarray:
-        return self._middle(self._values(positions))
+        return self._middle(self._index(positions))
 
     def cells(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values = self._values(positions)
-        return self._positions(values - 0.5), self._positions(values + 0.5)
+        k = self._index(positions)
+        return self._edge(k), self._edge(k + 1)
 
     def levels(self) -> np.ndarray:
-        return self._middle(np.arange(self.low, self.high + 1, dtype=float))
+        if self.n_levels > _MOST_LISTED:
+            raise ValueError(f"{self!r} has too many levels to list: {self.n_levels}.")
+        return self._middle(np.arange(self.n_levels, dtype=float))
 
 
-class _Listed(Dimension):
-    """Finitely many values in cells of equal width, in the order of ``_ordered``."""
+class Listed(Dimension):
+    """Finitely many values in cells of equal width, in the order of ``_ordered``.
+
+    Parameters
+    ----------
+    choices : sequence
+        As the user wrote them; one that stands there k times has k cells.
+    order : sequence of int
+        The choices from position 0 to position 1.
+    """
+
+    even_cells = True
 
     def __init__(self, choices: Sequence[Any], order: Sequence[int]) -> None:
         self._ordered = [choices[i] for i in order]
@@ -231,61 +298,66 @@ class _Listed(Dimension):
     def __len__(self) -> int:
         return len(self._ordered)
 
+    def _definition(self) -> tuple[Any, ...]:
+        return self._ordered, list(self._order)
+
     def index(self, positions: np.ndarray) -> np.ndarray:
-        """Number of the level at each position; NaN stays NaN."""
+        """Number of the level at each position (a float); NaN stays NaN."""
         n = len(self._ordered)
-        return np.clip(np.floor(np.asarray(positions) * n), 0, n - 1)
+        return np.minimum(np.floor(_clip(positions) * n), n - 1)
 
     def decode(self, position: float) -> Any:
         n = len(self._ordered)
         return self._ordered[min(max(int(position * n), 0), n - 1)]
 
     def encode(self, value: Any) -> float:
-        for same in (_identical, _equal):
-            for i, choice in enumerate(self._ordered):
+        return float(self._middle(np.asarray(float(self._find(value)))))
+
+    def _find(self, value: Any) -> int:
+        for same in (identical, same_value, equal):
+            for k, choice in enumerate(self._ordered):
                 if same(choice, value):
-                    return (i + 0.5) / len(self._ordered)
+                    return k
         raise ValueError(f"{value!r} is none of the choices of {self!r}.")
 
+    def _middle(self, k: np.ndarray) -> np.ndarray:
+        return (k + 0.5) / len(self._ordered)
+
     def snap(self, positions: np.ndarray) -> np.ndarray:
-        return (self.index(positions) + 0.5) / len(self._ordered)
+        return self._middle(self.index(positions))
 
     def cells(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        index = self.index(positions)
-        return index / len(self._ordered), (index + 1) / len(self._ordered)
+        k = self.index(positions)
+        return k / len(self._ordered), (k + 1) / len(self._ordered)
 
     def levels(self) -> np.ndarray:
         positions = np.empty(len(self._ordered))
-        positions[np.asarray(self._order)] = (np.arange(len(self._ordered)) + 0.5) / len(self)
+        positions[np.asarray(self._order)] = self._middle(np.arange(len(self._ordered), dtype=float))
         return positions
 
 
-def _identical(a: Any, b: Any) -> bool:
-    return a is b
+def _listed(choices: Any, what: str) -> list[Any]:
+    if isinstance(choices, str | bytes):
+        raise TypeError(f"{what} needs a list of choices, got the string {choices!r}.")
+    choices = list(choices)
+    if not choices:
+        raise ValueError(f"{what} needs at least one choice, got none.")
+    return choices
 
 
-def _equal(a: Any, b: Any) -> bool:
-    """Equality that keeps True apart from 1 and takes arrays and odd ``__eq__`` in its stride."""
-    if isinstance(a, bool) != isinstance(b, bool):
-        return False
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return np.array_equal(a, b)
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError):
-        return False
-
-
-class Categorical(_Listed):
+class Categorical(Listed):
     """Choices without an order; any objects, passed through untouched.
 
     Parameters
     ----------
     choices : sequence of length >= 1
-        The values. They need be neither hashable nor comparable.
+        The values. They need be neither hashable nor comparable. All are equally probable in the
+        prior; one that is listed twice is twice as probable.
 
     Raises
     ------
+    TypeError
+        If the choices are a single string.
     ValueError
         If there is no choice.
 
@@ -299,27 +371,48 @@ class Categorical(_Listed):
     kind: Kind = "categorical"
 
     def __init__(self, choices: Sequence[Any]) -> None:
-        self.choices = choices
-        choices = list(choices)
-        if not choices:
-            raise ValueError("Categorical needs at least one choice, got none.")
-        super().__init__(choices, range(len(choices)))
+        self.choices = _listed(choices, "Categorical")
+        super().__init__(self.choices, range(len(self.choices)))
 
     def __repr__(self) -> str:
         return f"Categorical({self.choices!r})"
 
 
-class Ordinal(_Listed):
-    """Numbers given as a list: their order is used, their distances are not."""
+class Ordinal(Listed):
+    """Choices whose order is used and whose distances are not.
+
+    Parameters
+    ----------
+    choices : sequence of length >= 1
+        Numbers, in any order: they are sorted. Or other objects, which are taken to be listed
+        from the least to the greatest.
+
+    Raises
+    ------
+    TypeError
+        If the choices are a single string.
+    ValueError
+        If there is no choice, or one is NaN, which has no place in an order.
+
+    Examples
+    --------
+    >>> from skhpo.space import Ordinal
+    >>> size = Ordinal(["small", "medium", "large"])
+    >>> size.decode(0.0), size.decode(1.0)
+    ('small', 'large')
+    """
 
     kind: Kind = "ordinal"
 
     def __init__(self, choices: Sequence[Any]) -> None:
-        choices = list(choices)
-        if not choices:
-            raise ValueError("Ordinal needs at least one choice, got none.")
-        self.choices = choices
-        super().__init__(choices, sorted(range(len(choices)), key=lambda i: choices[i]))
+        self.choices = _listed(choices, "Ordinal")
+        order = range(len(self.choices))
+        if all(map(is_number, self.choices)):
+            if any(choice != choice for choice in self.choices):
+                raise ValueError(f"Ordinal({self.choices!r}): NaN has no place in an order.")
+            super().__init__(self.choices, sorted(order, key=lambda i: self.choices[i]))
+        else:
+            super().__init__(self.choices, order)
 
     def __repr__(self) -> str:
         return f"Ordinal({self.choices!r})"

@@ -8,7 +8,6 @@ U : array of shape (n, d), points in the unit cube; NaN where a column is inacti
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,11 +57,66 @@ class Space:
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self.d = len(self.columns)
-        for j, column in enumerate(self.columns):
-            if column.parent is not None and not column.parent < j:
-                raise ValueError(f"Column {j} stands before its parent {column.parent}.")
         self.kinds = tuple(column.dimension.kind for column in self.columns)
         self.is_conditional = any(column.parent is not None for column in self.columns)
+        self._check_parents()
+
+        # Columns whose canonical positions are one formula are snapped together.
+        even = [j for j, column in enumerate(self.columns) if column.dimension.even_cells]
+        self._even = np.array(even, dtype=np.intp)
+        self._n_even = np.array([self.columns[j].dimension.n_levels for j in even], dtype=float)
+        self._uneven = [
+            j for j in range(self.d) if self.kinds[j] != "real" and not self.columns[j].dimension.even_cells
+        ]
+
+        self._children = self._list_children()
+        self._has_children = {parent for parent, _ in self._children}
+        self._names_below: list[set[str]] = [set() for _ in self.columns]
+        for j, column in reversed(list(enumerate(self.columns))):
+            if column.parent is not None:
+                own = set() if column.name is None else {column.name}
+                self._names_below[column.parent] |= self._names_below[j] | own
+        self._lookups = self._tabulate_branches()
+
+    def _check_parents(self) -> None:
+        for j, column in enumerate(self.columns):
+            if column.parent is None:
+                continue
+            if not 0 <= column.parent < j:
+                raise ValueError(f"Column {j} stands before its parent {column.parent}.")
+            if self.kinds[column.parent] != "categorical":
+                raise ValueError(f"Column {j} hangs under column {column.parent}, which is not categorical.")
+            levels = range(int(self.columns[column.parent].dimension.n_levels))
+            if not column.branches or not all(branch in levels for branch in column.branches):
+                raise ValueError(
+                    f"Column {j} needs branches from 0 to {levels[-1]}, got {sorted(column.branches)}."
+                )
+
+    def _list_children(self) -> dict[tuple[int | None, int | None], tuple[int, ...]]:
+        """The columns directly below each branch, sorted by name as scikit-learn's grid sorts them."""
+        below: dict[tuple[int | None, int | None], list[int]] = {}
+        for j, column in enumerate(self.columns):
+            branches = [None] if column.parent is None else sorted(column.branches)
+            for branch in branches:
+                below.setdefault((column.parent, branch), []).append(j)
+        return {
+            key: tuple(sorted(columns, key=lambda j: self.columns[j].name or ""))
+            for key, columns in below.items()
+        }
+
+    def _tabulate_branches(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """For each parent its children, and which of them are active under each of its levels.
+
+        The last row of a table, all False, is for a parent that has no level.
+        """
+        lookups = []
+        for parent in sorted({c.parent for c in self.columns if c.parent is not None}):
+            children = [j for j, column in enumerate(self.columns) if column.parent == parent]
+            table = np.zeros((int(self.columns[parent].dimension.n_levels) + 1, len(children)), dtype=bool)
+            for i, j in enumerate(children):
+                table[sorted(self.columns[j].branches), i] = True
+            lookups.append((parent, np.array(children), table))
+        return lookups
 
     def __repr__(self) -> str:
         return f"Space({list(self.columns)!r})"
@@ -72,15 +126,15 @@ class Space:
     def branch(self, j: int, positions: np.ndarray) -> np.ndarray:
         """Level numbers (floats, NaN kept) of positions in the categorical column j."""
         n = self.columns[j].dimension.n_levels
-        return np.clip(np.floor(positions * n), 0, n - 1)
+        return np.minimum(np.maximum(np.floor(positions * n), 0), n - 1)
 
     def active(self, U: np.ndarray) -> np.ndarray:
         """Which entries of U (n, d) count, given the choices made in their parents."""
         mask = np.ones(U.shape, dtype=bool)
-        for j, column in enumerate(self.columns):
-            if column.parent is not None:
-                level = self.branch(column.parent, U[:, column.parent])
-                mask[:, j] = mask[:, column.parent] & np.isin(level, list(column.branches))
+        for parent, children, table in self._lookups:
+            level = self.branch(parent, U[:, parent])
+            level = np.where(np.isnan(level), len(table) - 1, level).astype(np.intp)
+            mask[:, children] = mask[:, parent, None] & table[level]
         return mask
 
     def canonical(self, U: np.ndarray) -> np.ndarray:
@@ -90,17 +144,23 @@ class Space:
         Raises
         ------
         ValueError
-            If an active entry is NaN.
+            If U has not d columns, or an active entry is NaN.
         """
         U = np.array(U, dtype=float, ndmin=2)
-        for j, column in enumerate(self.columns):
-            U[:, j] = column.dimension.snap(U[:, j])
+        if U.ndim != 2 or U.shape[1] != self.d:
+            raise ValueError(f"Points of this space have shape (n, {self.d}), got {U.shape}.")
+        # Adding 0 turns -0 into 0: equal points have equal bytes.
+        U = np.minimum(np.maximum(U, 0.0), 1.0) + 0.0
+        if len(self._even):
+            k = np.minimum(np.floor(U[:, self._even] * self._n_even), self._n_even - 1)
+            U[:, self._even] = (k + 0.5) / self._n_even
+        for j in self._uneven:
+            U[:, j] = self.columns[j].dimension.snap(U[:, j])
+        incomplete = np.isnan(U)
         if self.is_conditional:
             mask = self.active(U)
             U[~mask] = np.nan
-            incomplete = np.isnan(U) & mask
-        else:
-            incomplete = np.isnan(U)
+            incomplete &= mask
         if incomplete.any():
             i, j = np.argwhere(incomplete)[0]
             raise ValueError(
@@ -114,15 +174,11 @@ class Space:
         return self._size_below(None, None)
 
     def _size_below(self, parent: int | None, branch: int | None) -> float:
-        size: float = 1
-        for j, column in enumerate(self.columns):
-            if column.parent == parent and (parent is None or branch in column.branches):
-                size *= self._size_of(j)
-        return size
+        return math.prod(self._size_of(j) for j in self._children.get((parent, branch), ()))
 
     def _size_of(self, j: int) -> float:
         n_levels = self.columns[j].dimension.n_levels
-        if not any(column.parent == j for column in self.columns):
+        if j not in self._has_children:
             return n_levels
         return sum(self._size_below(j, level) for level in range(int(n_levels)))
 
@@ -139,42 +195,39 @@ class Space:
         ------
         point : ndarray of shape (d,)
         """
-        levels = [self._levels(j, resolution) for j in range(self.d)]
-        for assignment in self._assignments(None, None, levels):
+        levels = [self._levels(j, resolution).tolist() for j in range(self.d)]
+        for assignment in self._assignments(self._children[None, None], levels):
             point = np.full(self.d, np.nan)
             for j, position in assignment:
                 point[j] = position
-            yield self.canonical(point[None])[0]
+            yield point
 
     def _levels(self, j: int, resolution: int | None) -> np.ndarray:
         dimension = self.columns[j].dimension
-        if resolution is None or (dimension.n_levels <= resolution or self.kinds[j] == "categorical"):
+        if resolution is None or dimension.n_levels <= resolution or self.kinds[j] == "categorical":
             if not math.isfinite(dimension.n_levels):
                 raise ValueError(f"{self.columns[j].name!r}: {dimension!r} has no finite list of levels.")
             return dimension.levels()
         return np.unique(dimension.snap((np.arange(resolution) + 0.5) / resolution))
 
     def _assignments(
-        self, parent: int | None, branch: int | None, levels: list[np.ndarray]
+        self, columns: Sequence[int], levels: list[list[float]]
     ) -> Iterator[tuple[tuple[int, float], ...]]:
-        here = [
-            j
-            for j, column in enumerate(self.columns)
-            if column.parent == parent and (parent is None or branch in column.branches)
-        ]
-        here.sort(key=lambda j: self.columns[j].name or "")
-        for parts in itertools.product(*(list(self._subtree(j, levels)) for j in here)):
-            yield tuple(itertools.chain.from_iterable(parts))
-
-    def _subtree(self, j: int, levels: list[np.ndarray]) -> Iterator[tuple[tuple[int, float], ...]]:
-        has_children = any(column.parent == j for column in self.columns)
+        """Every way to fill some sibling columns and what hangs below them, the last changing first."""
+        if not columns:
+            yield ()
+            return
+        j, *rest = columns
         for position in levels[j]:
-            head = ((j, float(position)),)
-            if not has_children:
-                yield head
-                continue
-            for rest in self._assignments(j, int(self.branch(j, position)), levels):
-                yield head + rest
+            for below in self._assignments(self._below(j, position), levels):
+                for others in self._assignments(rest, levels):
+                    yield ((j, position), *below, *others)
+
+    def _below(self, j: int, position: float) -> tuple[int, ...]:
+        """Columns that are active because column j has this position."""
+        if j not in self._has_children:
+            return ()
+        return self._children.get((j, int(self.branch(j, np.asarray(position)))), ())
 
     # -- the user's face ----------------------------------------------------------------------
 
@@ -197,15 +250,17 @@ class Space:
         point = self.to_partial_position(params)
         missing = self.active(point[None])[0] & np.isnan(point)
         if missing.any():
-            names = sorted({str(self.columns[j].name) for j in np.flatnonzero(missing)})
-            raise ValueError(f"{dict(params)!r} lacks a value for {', '.join(names)}.")
+            names = sorted({str(self.columns[j].name) for j in np.flatnonzero(missing)} - {"None"})
+            lacks = f"lacks a value for {', '.join(names)}" if names else "is none of the dicts of the space"
+            raise ValueError(f"{dict(params)!r} {lacks}.")
         return self.canonical(point[None])[0]
 
     def to_partial_position(self, params: Mapping[str, Any]) -> np.ndarray:
         """Point (d,) with NaN in active columns that ``params`` leaves open.
 
-        Where branches of the space have the same parameter names, the first branch whose
-        dimensions hold all the given values is meant.
+        Where several branches of the space can hold the given parameters, one that they fill is
+        meant rather than one that they fill in part, and then the first. A choice between
+        branches that no given parameter depends on is left open.
 
         Raises
         ------
@@ -213,50 +268,53 @@ class Space:
             If a parameter is unknown, or a value lies outside the space.
         """
         known = {column.name for column in self.columns if column.name is not None}
-        if unknown := sorted(set(params) - known):
+        if unknown := [name for name in params if name not in known]:
             raise ValueError(
                 f"{', '.join(map(repr, unknown))} is not in the search space, which has {sorted(known)}."
             )
         complaints: list[str] = []
-        for assignment in self._match(None, None, params, complaints):
-            used = {self.columns[j].name for j, _ in assignment}
-            if set(params) <= used:
-                point = np.full(self.d, np.nan)
-                for j, position in assignment:
-                    point[j] = position
-                return point
+        for complete in (True, False):
+            for found in self._placements(self._children[None, None], params, complete, complaints):
+                if params.keys() <= {self.columns[j].name for j in found}:
+                    point = np.full(self.d, np.nan)
+                    point[list(found)] = list(found.values())
+                    return point
         reason = complaints[0] if complaints else "no branch of the space has all these parameters together."
         raise ValueError(f"{dict(params)!r} is outside the search space: {reason}")
 
-    def _match(
-        self, parent: int | None, branch: int | None, params: Mapping[str, Any], complaints: list[str]
-    ) -> Iterator[tuple[tuple[int, float], ...]]:
-        """Assignments of the columns below a branch that agree with ``params``, most given first."""
-        options: list[list[tuple[tuple[int, float], ...]]] = []
-        for j, column in enumerate(self.columns):
-            if column.parent != parent or (parent is not None and branch not in column.branches):
-                continue
-            has_children = any(child.parent == j for child in self.columns)
-            if column.name is not None and column.name in params:
-                try:
-                    levels = [column.dimension.encode(params[column.name])]
-                except ValueError as error:
-                    complaints.append(str(error))
-                    return
-            elif has_children:
-                levels = list(column.dimension.levels())
-            else:
-                continue
-            found = [
-                ((j, float(position)), *rest)
-                for position in levels
-                for rest in (
-                    self._match(j, int(self.branch(j, np.asarray(position))), params, complaints)
-                    if has_children
-                    else [()]
-                )
-            ]
-            found.sort(key=lambda assignment: -sum(self.columns[k].name in params for k, _ in assignment))
-            options.append(found)
-        for parts in itertools.product(*options):
-            yield tuple(itertools.chain.from_iterable(parts))
+    def _placements(
+        self, columns: Sequence[int], params: Mapping[str, Any], complete: bool, complaints: list[str]
+    ) -> Iterator[dict[int, float]]:
+        """Positions of sibling columns, and of what hangs below them, that agree with ``params``.
+
+        With ``complete`` each named column must be given; else what is not given is left out.
+        """
+        if not columns:
+            yield {}
+            return
+        j, *rest = columns
+        for own in self._place(j, params, complete, complaints):
+            for others in self._placements(rest, params, complete, complaints):
+                yield own | others
+
+    def _place(
+        self, j: int, params: Mapping[str, Any], complete: bool, complaints: list[str]
+    ) -> Iterator[dict[int, float]]:
+        name, dimension = self.columns[j].name, self.columns[j].dimension
+        positions: list[float]
+        if name is not None and name in params:
+            try:
+                positions = [dimension.encode(params[name])]
+            except ValueError as error:
+                complaints.append(f"{name}: {error}")
+                return
+        elif complete and name is not None:
+            return
+        elif complete or not self._names_below[j].isdisjoint(params):
+            positions = dimension.levels().tolist()
+        else:
+            yield {}
+            return
+        for position in positions:
+            for below in self._placements(self._below(j, position), params, complete, complaints):
+                yield {j: position} | below
