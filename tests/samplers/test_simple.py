@@ -72,7 +72,7 @@ def test_sobol_has_as_many_points_in_each_slice(reals):
 
 
 def test_sobol_stays_balanced_over_a_finite_dimension():
-    space = Space([Column("a", Categorical("abcd")), Column("x", Real(0.0, 1.0))])
+    space = Space([Column("a", Categorical(list("abcd"))), Column("x", Real(0.0, 1.0))])
     X = SobolSampler().start(space, seed=1).ask(32)
     values = [space.to_params(point)["a"] for point in X]
     assert {value: values.count(value) for value in "abcd"} == dict.fromkeys("abcd", 8)
@@ -136,9 +136,9 @@ def test_grid_goes_through_a_list_of_dicts_as_scikit_learn_does():
 def test_grid_enumerates_nested_choices():
     space = Space(
         [
-            Column("m", Categorical("ab")),
+            Column("m", Categorical(list("ab"))),
             Column("z", Ordinal([1, 2])),
-            Column("s", Categorical("pqr"), parent=0, branches=frozenset({1})),
+            Column("s", Categorical(list("pqr")), parent=0, branches=frozenset({1})),
             Column("n", Integer(1, 2), parent=2, branches=frozenset({0, 2})),
         ]
     )

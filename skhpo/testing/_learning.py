@@ -1,0 +1,80 @@
+"""Checks that a sampler that claims to learn does."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from skhpo.samplers import RandomSampler, Sampler
+from skhpo.space import Categorical, Column, Real, Space
+from skhpo.testing._drive import reals, require, sphere
+
+_FLAKE_RATE = 0.01
+"""Chance that a sampler that does not learn passes a check; seeds are fixed, so a verdict never changes."""
+
+
+def check_beats_random_search(sampler: Sampler) -> None:
+    """The best of 40 evaluations of a sphere off the middle is better than random search's.
+
+    Protects against a model that is turned upside down, or not used at all. One-sided Welch
+    test on the logarithm of the best loss, of 8 seeds against 200 of random search: random
+    search itself passes with a probability of 1%.
+    """
+    best = [_best_of_sphere(sampler, seed) for seed in range(8)]
+    baseline = [_best_of_sphere(RandomSampler(), seed) for seed in range(1000, 1200)]
+    test = stats.ttest_ind(best, baseline, equal_var=False, alternative="less")
+    require(
+        bool(test.pvalue < _FLAKE_RATE),
+        f"Not better than random search: log10 of the best loss is {np.mean(best):.2f} against "
+        f"{np.mean(baseline):.2f}, p = {test.pvalue:.3f} (or set learns = False).",
+    )
+
+
+def _best_of_sphere(sampler: Sampler, seed: int) -> float:
+    run = sampler.start(reals(2), seed=seed, n_trials=40)
+    for _ in range(40):
+        X = run.ask()
+        run.tell(X, sphere(X))
+    return float(np.log10(run.history.loss.min()))
+
+
+def check_stays_away_from_failures(sampler: Sampler) -> None:
+    """Where half of the domain fails, clearly fewer than half of the later proposals lie there.
+
+    Protects users from paying for fits that crash, over and over. The loss does not depend
+    on the column that decides about failure, so that a sampler which leaves failures out
+    of its model is not drawn away from them by accident. Of the last 20 of 40 proposals of 4 seeds, at
+    most 29 may fail: with chances of one half there would be as few with a probability of 1%.
+    """
+    n_failed = 0
+    for seed in range(4):
+        run = sampler.start(reals(2), seed=seed, n_trials=40)
+        for i in range(40):
+            X = run.ask()
+            fails = X[0, 0] > 0.5
+            run.tell(X, np.array([np.nan if fails else (X[0, 1] - 0.3) ** 2]))
+            n_failed += int(fails and i >= 20)
+    allowed = int(stats.binom.ppf(_FLAKE_RATE, 80, 0.5))
+    require(
+        n_failed <= allowed,
+        f"{n_failed} of 80 proposals lie in the half of the domain that always fails, at most {allowed} may.",
+    )
+
+
+def check_prefers_the_better_choice(sampler: Sampler) -> None:
+    """Of three choices, the one that is always best is proposed more often than one time in three.
+
+    Protects categorical columns, which a sphere does not test. Of the last 20 of 40 proposals of 4
+    seeds, at least 37 must have it: with chances of a third there would be as many with a probability of 1%.
+    """
+    space = Space([Column("c", Categorical(list("abc"))), Column("x", Real(0.0, 1.0))])
+    n_best = 0
+    for seed in range(4):
+        run = sampler.start(space, seed=seed, n_trials=40)
+        for i in range(40):
+            X = run.ask()
+            is_best = space.to_params(X[0])["c"] == "b"
+            run.tell(X, (X[:, 1] - 0.3) ** 2 + (0.0 if is_best else 1.0))
+            n_best += int(is_best and i >= 20)
+    needed = int(stats.binom.isf(_FLAKE_RATE, 80, 1 / 3)) + 1
+    require(n_best >= needed, f"{n_best} of 80 proposals have the best choice, at least {needed} must.")
