@@ -11,6 +11,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -197,6 +198,7 @@ def start(name: str, space: Space, *, seed: int, n_trials: int) -> Runner:
     raise ValueError(f"Unknown sampler {name!r}; there are {', '.join(OURS + PEERS)}.")
 
 
+@cache
 def build_of(name: str) -> str:
     """What a result of this sampler depends on: a peer's version, or a hash of our source."""
     if name not in OURS:

@@ -47,6 +47,7 @@ TASKS = {
     "pipeline": _models.pipeline,
 }
 DEFAULT_SAMPLERS = ("random", *_samplers.FAMILIES, *_samplers.FAMILIES.values())
+TOLERANCE = 1e-9
 RESULTS = Path(__file__).parent / "results" / "quality.jsonl"
 
 Run = tuple[str, str, int, int]  # task, sampler, seed, evaluations
@@ -97,6 +98,10 @@ class Results:
     def is_current(self, key: Run) -> bool:
         return key in self._runs and self._runs[key]["build"] == _samplers.build_of(key[1])
 
+    def stale(self) -> list[str]:
+        """Samplers some of whose results were made with another build than today's."""
+        return sorted({key[1] for key in self._runs if not self.is_current(key)})
+
     def loss(self, task: str, sampler: str, seed: int, n: int) -> float:
         """Loss after n evaluations; NaN where no run went so far."""
         lengths = [key[3] for key in self._runs if key[:3] == (task, sampler, seed) and key[3] >= n]
@@ -145,8 +150,10 @@ def print_tables(results: Results, arguments: argparse.Namespace) -> None:
         print(f"\nMedian regret after {n} evaluations, {arguments.seeds} seeds")
         _print_row("task", arguments.samplers)
         for task in arguments.tasks:
-            _print_row(task, [f"{np.median(table[task, sampler]):.4g}" for sampler in arguments.samplers])
-        _print_row("own seconds", [f"{results.seconds(sampler, n):.2f}" for sampler in arguments.samplers])
+            _print_row(task, [_number(_median(table[task, sampler])) for sampler in arguments.samplers])
+        _print_row("own seconds", [_number(results.seconds(sampler, n)) for sampler in arguments.samplers])
+        if stale := set(results.stale()) & set(arguments.samplers):
+            print(f"(some results of {', '.join(sorted(stale))} are older than the source)")
         for ours, peer in _samplers.FAMILIES.items():
             if ours in arguments.samplers and peer in arguments.samplers:
                 _print_family(table, arguments.tasks, ours, peer)
@@ -156,28 +163,40 @@ def _print_row(head: str, cells: Sequence[str]) -> None:
     print(f"{head:<15}" + "".join(f"{cell:>14}" for cell in cells))
 
 
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4g}"
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the runs that are there."""
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else math.nan
+
+
 def _print_family(
     table: dict[tuple[str, str], np.ndarray], tasks: Sequence[str], ours: str, peer: str
 ) -> None:
     """Ratio of median regrets, pairs won, and the p-value that the pairs differ by chance."""
-    print(f"\n{ours} / {peer}")
-    _print_row("task", ["ratio", "won", "p", ""])
     ratios = []
     for task in tasks:
-        a, b = table[task, ours], table[task, peer]
-        if np.isnan(a).any() or np.isnan(b).any():
-            _print_row(task, ["not complete"])
+        both = ~np.isnan(table[task, ours] + table[task, peer])
+        if not both.any():
             continue
-        # Below this a difference of losses is rounding.
-        floor = 1e-9
-        ratio = (max(np.median(a), 0.0) + floor) / (max(np.median(b), 0.0) + floor)
+        a, b = table[task, ours][both], table[task, peer][both]
+        # Regrets below the tolerance are rounding.
+        ratio = (max(np.median(a), 0.0) + TOLERANCE) / (max(np.median(b), 0.0) + TOLERANCE)
         p = wilcoxon(a, b).pvalue if np.any(a != b) else 1.0
+        if not ratios:
+            print(f"\n{ours} / {peer}")
+            _print_row("task", ["ratio", "won", "p", "seeds", ""])
         ratios.append(ratio)
+        won = f"{int((a < b).sum())}/{int((a != b).sum())}"
         verdict = "ok" if ratio <= 1.0 else "WORSE"
-        _print_row(task, [f"{ratio:.3f}", f"{int((a < b).sum())}/{int((a != b).sum())}", f"{p:.2f}", verdict])
+        _print_row(task, [f"{ratio:.3f}", won, f"{p:.2f}", str(len(a)), verdict])
     if ratios:
         mean = math.exp(float(np.mean(np.log(np.clip(ratios, 1e-3, 1e3)))))
-        _print_row("all", [f"{mean:.3f}", f"{sum(r <= 1 for r in ratios)}/{len(ratios)}", "", ""])
+        no_worse = sum(ratio <= 1.0 for ratio in ratios)
+        _print_row("all", [f"{mean:.3f}", "", "", "", f"{no_worse} of {len(ratios)} ok"])
 
 
 def main() -> None:
