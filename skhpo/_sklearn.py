@@ -204,9 +204,7 @@ class SearchCVParts(BaseSearchCV):
                 f"Expected {n_splits} splits, got {len(splits)}"
             )
         if not splits:
-            raise ValueError(
-                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
-            )
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         inputs = CrossValidationInputs(
             estimator=clone(self.estimator),
             X=X,

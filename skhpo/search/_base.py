@@ -16,7 +16,7 @@ from skhpo._sklearn import CallbackContexts, Interval, SearchCVParts, fit_contex
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution import Never, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal
-from skhpo.samplers import Sampler
+from skhpo.samplers import GridSampler, Sampler
 from skhpo.schedulers import EveryoneInFull
 from skhpo.search._validation import check_initial_candidates, check_names
 from skhpo.space import Space, as_space
@@ -111,6 +111,10 @@ class BaseSampledSearchCV(SearchCVParts):
         initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
         check_names(self.estimator, space)
         n_candidates = self._count_candidates(space, sampler)
+        if n_candidates == space.size and self.timeout is None:
+            # All points are evaluated in any case, so nothing is left to choose but the order: that
+            # of GridSearchCV.
+            sampler = GridSampler(resolution=int(space.size))
         inputs, refit_metric = self._prepare(X, y, params)
         n_splits = len(inputs.splits)
 

@@ -91,3 +91,280 @@ class SearchCV(BaseSampledSearchCV):
 
     def _make_sampler(self) -> Sampler:
         return make_sampler(self.sampler)
+
+
+@documented
+class TPESearchCV(BaseSampledSearchCV):
+    """Search with a tree-structured Parzen estimator.
+
+    Models the good candidates and the others by two densities over all parameters together and proposes
+    where their ratio is largest. The choice for conditional and categorical spaces, for many
+    candidates, and when in doubt.
+
+    Parameters
+    ----------
+    {space}
+    n_startup : int, default=10
+        Number of candidates of the initial design, a scrambled Sobol sequence, before the model
+        takes over.
+    {common}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    BayesSearchCV : For few candidates and smooth objectives.
+    CMAESSearchCV : For many candidates over numbers.
+
+    References
+    ----------
+    .. [1] S. Watanabe, "Tree-structured Parzen estimator: understanding its algorithm components and
+       their roles for better empirical performance", arXiv:2304.11127, 2023.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from skhpo import TPESearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"C": loguniform(1e-2, 1e2), "gamma": loguniform(1e-3, 1e1)}
+    >>> search = TPESearchCV(SVC(), space, n_iter=20, random_state=0).fit(X, y)
+    >>> bool(search.best_score_ > 0.97)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSampledSearchCV._parameter_constraints,
+        "n_startup": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_startup: int = 10,
+        n_iter: int | None = 50,
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_candidates: Any = None,
+    ) -> None:
+        self.n_startup = n_startup
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            timeout=timeout,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            initial_candidates=initial_candidates,
+        )
+
+    def _make_sampler(self) -> Sampler:
+        return TPESampler(n_startup=self.n_startup)
+
+
+@documented
+class BayesSearchCV(BaseSampledSearchCV):
+    """Bayesian optimisation with a Gaussian process.
+
+    Fits a Gaussian process to the scores and proposes where an acquisition function is largest. Makes
+    the most of few candidates, 20 to 100, that are expensive beside its own work of some ten
+    milliseconds each.
+
+    Parameters
+    ----------
+    {space}
+    acquisition : {"log_ei", "ei", "pi", "ucb"}, default="log_ei"
+        What makes a candidate worth trying: the logarithm of the expected improvement, which is
+        as good as and safer numerically than the expected improvement itself; the probability of an
+        improvement; or the upper confidence bound of the score.
+    n_startup : int, default=10
+        Number of candidates of the initial design, a scrambled Sobol sequence, before the model
+        takes over.
+    {common}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TPESearchCV : For conditional spaces and many candidates.
+    CMAESSearchCV : For many candidates over numbers.
+
+    References
+    ----------
+    .. [1] J. Snoek, H. Larochelle, R. P. Adams, "Practical Bayesian optimization of machine learning
+       algorithms", NeurIPS 2012.
+    .. [2] S. Ament et al., "Unexpected improvements to expected improvement for Bayesian
+       optimization", NeurIPS 2023.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from skhpo import BayesSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"C": loguniform(1e-2, 1e2), "gamma": loguniform(1e-3, 1e1)}
+    >>> search = BayesSearchCV(SVC(), space, n_iter=15, random_state=0).fit(X, y)
+    >>> bool(search.best_score_ > 0.97)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSampledSearchCV._parameter_constraints,
+        "acquisition": [StrOptions({"log_ei", "ei", "pi", "ucb"})],
+        "n_startup": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        acquisition: str = "log_ei",
+        n_startup: int = 10,
+        n_iter: int | None = 50,
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_candidates: Any = None,
+    ) -> None:
+        self.acquisition = acquisition
+        self.n_startup = n_startup
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            timeout=timeout,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            initial_candidates=initial_candidates,
+        )
+
+    def _make_sampler(self) -> Sampler:
+        return GPSampler(acquisition=self.acquisition, n_startup=self.n_startup)
+
+
+@documented
+class CMAESSearchCV(BaseSampledSearchCV):
+    """Search with the covariance matrix adaptation evolution strategy.
+
+    Samples generations of candidates from a normal distribution whose mean, width and shape follow the
+    better half of each. For 100 candidates and more over real and integer parameters; its own
+    work is a fraction of a millisecond for each.
+
+    Parameters
+    ----------
+    {space}
+    restarts : {"ipop", "bipop"} or None, default="ipop"
+        What to do when the distribution has converged: start again with twice the population, alternate
+        large populations with small ones, or go on as it is.
+    {common}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TPESearchCV : For conditional and categorical spaces.
+    BayesSearchCV : For few candidates and smooth objectives.
+
+    References
+    ----------
+    .. [1] N. Hansen, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, 2016.
+    .. [2] A. Auger, N. Hansen, "A restart CMA evolution strategy with increasing population size",
+       CEC 2005.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from skhpo import CMAESSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"C": loguniform(1e-2, 1e2), "gamma": loguniform(1e-3, 1e1)}
+    >>> search = CMAESSearchCV(SVC(), space, n_iter=30, random_state=0).fit(X, y)
+    >>> bool(search.best_score_ > 0.97)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSampledSearchCV._parameter_constraints,
+        "restarts": [StrOptions({"ipop", "bipop"}), None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        restarts: str | None = "ipop",
+        n_iter: int | None = 50,
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        initial_candidates: Any = None,
+    ) -> None:
+        self.restarts = restarts
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            timeout=timeout,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            initial_candidates=initial_candidates,
+        )
+
+    def _make_sampler(self) -> Sampler:
+        return CMAESSampler(restarts=self.restarts)

@@ -43,7 +43,9 @@ def memory_kind(X):
 
 
 def nested_worker_count():
-    return joblib.effective_n_jobs(None), joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(2))
+    return joblib.effective_n_jobs(None), joblib.Parallel(n_jobs=2)(
+        joblib.delayed(os.getpid)() for _ in range(2)
+    )
 
 
 def drain(executor):

@@ -64,7 +64,9 @@ class LastInFirstOut(Executor):
 UNIT = Space([Column("x", Real(0.0, 1.0))])
 
 
-def search(n_trials=4, n_folds=3, executor=None, score=None, space=UNIT, stop=None, scheduler=None, initial=()):
+def search(
+    n_trials=4, n_folds=3, executor=None, score=None, space=UNIT, stop=None, scheduler=None, initial=()
+):
     sampler = Recording().start(space, seed=0)
     journal = MemoryJournal()
     run(

@@ -9,8 +9,7 @@ import ast
 import importlib.util
 import types
 from pathlib import Path
-
-import pytest
+from typing import ClassVar
 
 from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
 
@@ -20,7 +19,7 @@ SUITE = "sklearn.model_selection.tests.test_search"
 class GridSeat:
     """Turns one of our searches into something with ``GridSearchCV``'s signature."""
 
-    options = {}
+    options: ClassVar = {}
 
     def __init__(
         self,
@@ -60,16 +59,22 @@ class GridSeat:
 
 
 def in_grid_seat(search_class, **options):
-    return type(f"{search_class.__name__}OnGrid", (GridSeat, search_class), {"options": options})
+    name = f"{search_class.__name__}OnGrid"
+    seat = type(name, (GridSeat, search_class), {"options": options, "__module__": __name__})
+    # Pickle finds a class by its name in its module.
+    globals()[name] = seat
+    return seat
 
 
-# What cannot hold for a search that chooses its own order, with the reason.
+# What cannot hold, with the reason.
 PARAMETER_SAMPLER = "tests ParameterGrid or ParameterSampler, which are not replaced"
 EXCLUDED = {
     "test_validate_parameter_input": PARAMETER_SAMPLER,
     "test_parameter_grid": PARAMETER_SAMPLER,
     "test_param_sampler": PARAMETER_SAMPLER,
     "test_parameters_sampler_replacement": PARAMETER_SAMPLER,
+    "test_search_with_2d_array": "expects the very draws of RandomizedSearchCV(random_state=0)",
+    "test_predict_proba_disabled": "searches {}, which is refused: there is nothing to choose between",
 }
 
 
