@@ -105,6 +105,7 @@ class BaseSampledSearchCV(SearchCVParts):
         TypeError
             If the space or a parameter is of a wrong type.
         """
+        inputs, refit_metric = self._prepare(X, y, params)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         space = as_space(self.param_distributions, seed=seed)
         sampler = self._make_sampler()
@@ -115,7 +116,6 @@ class BaseSampledSearchCV(SearchCVParts):
             # All points are evaluated in any case, so nothing is left to choose but the order: that
             # of GridSearchCV.
             sampler = GridSampler(resolution=int(space.size))
-        inputs, refit_metric = self._prepare(X, y, params)
         n_splits = len(inputs.splits)
 
         contexts = CallbackContexts(self, inputs.X, inputs.y, params)

@@ -7,9 +7,12 @@ in that of ``GridSearchCV``.
 
 import ast
 import importlib.util
+import sys
 import types
 from pathlib import Path
 from typing import ClassVar
+
+import pytest
 
 from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
 
@@ -59,10 +62,11 @@ class GridSeat:
 
 
 def in_grid_seat(search_class, **options):
-    name = f"{search_class.__name__}OnGrid"
-    seat = type(name, (GridSeat, search_class), {"options": options, "__module__": __name__})
-    # Pickle finds a class by its name in its module.
-    globals()[name] = seat
+    qualname = f"{search_class.__name__}OnGrid"
+    # Messages name the class, which the suite expects to be GridSearchCV; pickle finds it by its qualname.
+    seat = type("GridSearchCV", (GridSeat, search_class), {"options": options})
+    seat.__module__, seat.__qualname__ = __name__, qualname
+    globals()[qualname] = seat
     return seat
 
 
@@ -79,7 +83,7 @@ EXCLUDED = {
 
 
 def load_suite(search_class, grid_class):
-    """Namespace of the suite's module with two names bound to our classes before any test is made."""
+    """The suite's module with two names bound to our classes before any test is made."""
     source = Path(importlib.util.find_spec(SUITE).origin)
     tree = ast.parse(source.read_text(), str(source))
     last_import = max(i for i, node in enumerate(tree.body) if isinstance(node, ast.Import | ast.ImportFrom))
@@ -89,17 +93,25 @@ def load_suite(search_class, grid_class):
     module.__dict__.update(__file__=str(source), __package__=SUITE.rpartition(".")[0])
     module.__dict__.update(_seat=search_class, _grid_seat=grid_class)
     exec(compile(ast.fix_missing_locations(tree), str(source), "exec"), module.__dict__)
-    return module.__dict__
+    return module
 
 
 def suite_class(search_class, grid_class):
+    module = load_suite(search_class, grid_class)
     tests = {
         name: staticmethod(function)
-        for name, function in load_suite(search_class, grid_class).items()
+        for name, function in vars(module).items()
         if name.startswith("test_") and name not in EXCLUDED
     }
-    assert len(tests) > 80, "the suite was not found where it is looked for"
-    return type(f"Test{search_class.__name__}", (), tests)
+    if len(tests) < 80:
+        raise RuntimeError(f"only {len(tests)} tests were found in {SUITE}")
+
+    @pytest.fixture(autouse=True)
+    def importable(self, monkeypatch):
+        # Pickle must find the classes that the suite defines where they say that they are.
+        monkeypatch.setitem(sys.modules, SUITE, module)
+
+    return type(f"Test{search_class.__name__}", (), tests | {"importable": importable})
 
 
 TestTPE = suite_class(TPESearchCV, in_grid_seat(TPESearchCV))
