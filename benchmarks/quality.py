@@ -13,7 +13,7 @@ Run
 Predicted, and what came out
     See ``benchmarks/README.md``.
 
-A run of ours is told its budget, as a search tells it, and so is made for each budget anew; Optuna
+Our models are told their budget, as a search tells it, and so run for each budget anew; Optuna
 is told none, and its result at 50 evaluations is read from the run of 100.
 """
 
@@ -124,9 +124,9 @@ def missing(results: Results, arguments: argparse.Namespace) -> Iterator[Run]:
     for seed in range(arguments.seeds):
         for task in arguments.tasks:
             for sampler in arguments.samplers:
-                # A peer does not know the budget: its longest run has the shorter ones in it.
-                ours = sampler in _samplers.OURS
-                for n in arguments.evaluations if ours else [max(arguments.evaluations)]:
+                # Who does not know the budget has the shorter runs in its longest one.
+                told = sampler in _samplers.FAMILIES
+                for n in arguments.evaluations if told else [max(arguments.evaluations)]:
                     if not results.is_current((task, sampler, seed, n)):
                         yield task, sampler, seed, n
 
