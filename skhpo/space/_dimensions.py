@@ -156,7 +156,9 @@ class Real(Dimension):
         return f"Real({self.low!r}, {self.high!r}{', log=True' if self.log else ''})"
 
     def decode(self, position: float) -> float:
-        warped = self._start + float(position) * self._width
+        if position <= 0 or position >= 1:  # the bounds themselves, not exp(log(bound))
+            return float(self.low if position <= 0 else self.high)
+        warped = self._start + position * self._width
         value = math.exp(warped) if self.log else warped
         return float(min(max(value, self.low), self.high))
 

@@ -34,13 +34,13 @@ _NARROWEST = 1e-12
 """A level with less probability has no cell: its edges could not be told apart reliably."""
 
 _MOST_TABLED = 2**17
-"""A discrete distribution with more levels than this is thinned ..."""
-
-_THINNED = 2**14
-"""... to the values at this many evenly spaced quantiles."""
+"""A discrete distribution that spreads over more levels than this stands in a table of draws."""
 
 _N_DRAWS = 1024
 """Draws that stand for a distribution that can only be drawn from."""
+
+_MOST_COMPARED = 64
+"""Draws that cannot be hashed are compared with so many others."""
 
 _SHARES = 20
 """Where objects are drawn with different probabilities, these are kept as so many equal cells."""
@@ -72,7 +72,8 @@ class Quantile(Dimension):
 
     def __init__(self, distribution: Any) -> None:
         self.distribution = distribution
-        self.low, self.high = (float(end) for end in distribution.ppf([_EPS, 1 - _EPS]))
+        with np.errstate(over="ignore"):  # an infinite quantile is reported below
+            self.low, self.high = (float(end) for end in distribution.ppf([_EPS, 1 - _EPS]))
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(
                 f"{self!r} needs finite quantiles at {_EPS} and 1 - {_EPS}, got {self.low} and {self.high}."
@@ -210,7 +211,7 @@ def from_distribution(distribution: Any, *, seed: int) -> Dimension:
     if hasattr(getattr(distribution, "dist", distribution), "xk"):
         return _from_sample(distribution)
     if hasattr(distribution, "pmf"):
-        return _from_discrete(distribution)
+        return _from_discrete(distribution, float(middle), seed)
     return Quantile(distribution)
 
 
@@ -274,20 +275,21 @@ def _from_sample(distribution: Any) -> Dimension:
     return Weighted(list(values[kept]), w[kept], distribution)
 
 
-def _from_discrete(distribution: Any) -> Dimension:
+def _from_discrete(distribution: Any, median: float, seed: int) -> Dimension:
     """A distribution on the integers, each in the cell from F(k - 1) to F(k)."""
     low, high = (float(end) for end in distribution.support())
     if not high - low < _MOST_TABLED:
+        # Whether the quantiles are near has to be known before they are asked for: without a
+        # closed form, scipy walks to them step by step, for hours where a tail is heavy.
+        reach = _MOST_TABLED // 2 - 1
+        if distribution.cdf(median - reach) > _EPS or distribution.sf(median + reach) > _EPS:
+            return _from_draws(distribution, seed)
         tail_low, tail_high = distribution.ppf([_EPS, 1 - _EPS])
         low, high = max(low, float(tail_low)), min(high, float(tail_high))
-    if high - low < _MOST_TABLED:
-        k = np.arange(low, high + 1)
-        w = distribution.pmf(k)
-    else:
-        levels = (np.arange(_THINNED) + 0.5) / _THINNED
-        k, w = np.unique(distribution.ppf(levels), return_counts=True)
-    if not np.isfinite(k).all() or not np.isfinite(w).all():
-        raise ValueError(f"{describe(distribution)} has values or probabilities that are not finite.")
+    k = np.arange(low, high + 1)
+    w = distribution.pmf(k)
+    if not np.isfinite(w).all():
+        raise ValueError(f"{describe(distribution)} has probabilities that are not finite.")
     kept = w > _NARROWEST
     return Weighted([int(value) for value in k[kept]], w[kept], distribution)
 
@@ -321,8 +323,9 @@ def _tally(draws: Sequence[Any]) -> tuple[list[Any], list[int]]:
     for draw in draws:
         try:
             i = seen.setdefault((type(draw), draw), len(distinct))
-        except TypeError:  # unhashable
-            i = next((k for k, known in enumerate(distinct) if same_value(known, draw)), len(distinct))
+        except TypeError:  # unhashable; with many different ones the next is taken to be new too
+            few = enumerate(distinct[:_MOST_COMPARED])
+            i = next((k for k, known in few if same_value(known, draw)), len(distinct))
         if i == len(distinct):
             distinct.append(draw)
             counts.append(0)
