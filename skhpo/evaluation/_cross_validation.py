@@ -18,8 +18,8 @@ class CrossValidation:
     inputs : CrossValidationInputs
         Estimator, data, splits, scorers and routed metadata.
     contexts : CallbackContexts
-    n_candidates : int
-        How many there will be at most, for messages.
+    n_candidates : int or None
+        How many there will be at most, for messages; None if that is not known.
     return_train_score : bool
     error_score : float or "raise"
     verbose : int
@@ -27,7 +27,7 @@ class CrossValidation:
 
     inputs: CrossValidationInputs
     contexts: CallbackContexts
-    n_candidates: int
+    n_candidates: int | None
     return_train_score: bool
     error_score: float | str
     verbose: int
@@ -56,7 +56,7 @@ class CrossValidation:
             "error_score": self.error_score,
             "verbose": self.verbose,
             "split_progress": (fold, self.n_folds),
-            "candidate_progress": (trial.number, self.n_candidates),
+            "candidate_progress": None if self.n_candidates is None else (trial.number, self.n_candidates),
             **self.contexts.task(trial.number * self.n_folds + fold),
         }
         return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options

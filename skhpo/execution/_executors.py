@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,11 +29,11 @@ class Executor(ABC):
     n_running: int = 0
 
     @abstractmethod
-    def submit(self, token: Hashable, call: Call) -> None:
+    def submit(self, token: Any, call: Call) -> None:
         """Start a task; its result will carry the token."""
 
     @abstractmethod
-    def wait(self) -> tuple[Hashable, Any]:
+    def wait(self) -> tuple[Any, Any]:
         """Token and result of the next task that finishes; an exception in a task is raised here."""
 
     def __enter__(self) -> Self:
@@ -55,14 +55,14 @@ class SerialExecutor(Executor):
     n_workers = 1
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[Hashable, Call]] = deque()
+        self._waiting: deque[tuple[Any, Call]] = deque()
 
-    def submit(self, token: Hashable, call: Call) -> None:
+    def submit(self, token: Any, call: Call) -> None:
         """Put a task at the end of the queue."""
         self._waiting.append((token, call))
         self.n_running += 1
 
-    def wait(self) -> tuple[Hashable, Any]:
+    def wait(self) -> tuple[Any, Any]:
         """Run the task at the head of the queue."""
         token, (function, args, kwargs) = self._waiting.popleft()
         self.n_running -= 1
@@ -90,13 +90,13 @@ class JoblibExecutor(Executor):
         self._pool = pool
         self.n_workers = pool.n_workers
 
-    def submit(self, token: Hashable, call: Call) -> None:
+    def submit(self, token: Any, call: Call) -> None:
         """Hand a task to a free worker."""
         function, args, kwargs = call
         self._pool.submit(token, function, args, kwargs)
         self.n_running += 1
 
-    def wait(self) -> tuple[Hashable, Any]:
+    def wait(self) -> tuple[Any, Any]:
         """Block until any task ends."""
         token, retrieve = self._pool.next_finished()
         self.n_running -= 1

@@ -7,7 +7,7 @@ tasks to the backend one by one, as ``Parallel`` itself does inside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -43,7 +43,7 @@ class JoblibPool:
         self._parallel.__enter__()
         self._backend = self._parallel._backend
         self.n_workers = self._parallel._effective_n_jobs()
-        self._finished: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
+        self._finished: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._wrapped: dict[Callable[..., Any], Callable[..., Any]] = {}
         if self.n_workers > 1:
             if not self._backend.supports_retrieve_callback:
@@ -56,7 +56,7 @@ class JoblibPool:
             self._backend.start_call()
 
     def submit(
-        self, token: Hashable, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, token: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Start a call on a free worker."""
         if function not in self._wrapped:
@@ -68,7 +68,7 @@ class JoblibPool:
         )
         self._backend.submit(batch, callback=partial(self._on_done, token))
 
-    def next_finished(self) -> tuple[Hashable, Callable[[], Any]]:
+    def next_finished(self) -> tuple[Any, Callable[[], Any]]:
         """Token of the next finished call, and a function that returns or raises what came of it."""
         token, out = self._finished.get()
         return token, partial(self._retrieve, out)
@@ -81,7 +81,7 @@ class JoblibPool:
             self._backend.stop_call()
         self._parallel.__exit__(None, None, None)
 
-    def _on_done(self, token: Hashable, out: Any) -> None:
+    def _on_done(self, token: Any, out: Any) -> None:
         # Runs in a thread of the backend: only the queue is touched here.
         self._finished.put((token, out))
 

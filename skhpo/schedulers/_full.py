@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from skhpo._records import Job
 from skhpo.schedulers._base import Scheduler
 
@@ -11,8 +13,8 @@ class EveryoneInFull(Scheduler):
 
     Parameters
     ----------
-    n_trials : int
-        Number of candidates in all.
+    n_trials : int or None
+        Number of candidates in all; None leaves the end to others.
 
     Examples
     --------
@@ -24,13 +26,13 @@ class EveryoneInFull(Scheduler):
     [2]
     """
 
-    def __init__(self, n_trials: int) -> None:
-        self._n_trials = n_trials
+    def __init__(self, n_trials: int | None) -> None:
+        self._n_trials: float = math.inf if n_trials is None else n_trials
         self._n_begun = 0
 
     def next_jobs(self, n_free: int) -> list[Job]:
         """The next candidates, as many as may start."""
-        n_new = max(0, min(n_free, self._n_trials - self._n_begun))
+        n_new = int(min(n_free, self._n_trials - self._n_begun))
         jobs = [Job(trial) for trial in range(self._n_begun, self._n_begun + n_new)]
         self._n_begun += n_new
         return jobs

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skhpo._sklearn import CallbackContexts, Interval, SearchCVParts, fit_context
+from skhpo._sklearn import CallbackContexts, CrossValidationInputs, Interval, SearchCVParts, fit_context
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution import Never, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal
@@ -20,6 +20,15 @@ from skhpo.samplers import GridSampler, Sampler
 from skhpo.schedulers import EveryoneInFull
 from skhpo.search._validation import check_initial_candidates, check_names
 from skhpo.space import Space, as_space
+
+_ONLY_SOMETIMES_FITTED = (
+    "best_index_",
+    "best_params_",
+    "best_score_",
+    "best_estimator_",
+    "refit_time_",
+    "feature_names_in_",
+)
 
 
 class BaseSampledSearchCV(SearchCVParts):
@@ -77,7 +86,7 @@ class BaseSampledSearchCV(SearchCVParts):
     def _make_sampler(self) -> Sampler:
         """The sampler, built from this search's own parameters; bad ones are refused here."""
 
-    @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Run the search, and refit the best candidate on all of the data.
 
@@ -116,20 +125,56 @@ class BaseSampledSearchCV(SearchCVParts):
             # All points are evaluated in any case, so nothing is left to choose but the order: that
             # of GridSearchCV.
             sampler = GridSampler(resolution=int(space.size))
-        n_splits = len(inputs.splits)
 
         contexts = CallbackContexts(self, inputs.X, inputs.y, params)
-        contexts.begin_search(None if n_candidates is None else n_candidates * n_splits)
+        proposals = Proposals(sampler.start(space, seed=seed, n_trials=n_candidates), initial)
+        journal = self._search(inputs, proposals, n_candidates, contexts)
+
+        n_splits = len(inputs.splits)
+        jobs = journal.jobs()
+        outcomes = [outcome for job in jobs for outcome in journal.outcomes(job)]
+        results = self._tabulate([journal.trials[job.trial].params for job in jobs], n_splits, outcomes)
+        multimetric = isinstance(outcomes[0]["test_scores"], dict)
+        fitted = self._select(results, refit_metric, multimetric)
+        if self.refit:
+            fitted |= self._refit(inputs, fitted["best_params_"], contexts)
+        fitted |= {
+            "n_splits_": n_splits,
+            "multimetric_": multimetric,
+            "scorer_": self._unwrap(inputs.scorer),
+            "cv_results_": results,
+        }
+        # All at once, at the end: a search that fails leaves nothing half-fitted behind, and nothing of
+        # an earlier fit outlives this one.
+        for name in _ONLY_SOMETIMES_FITTED:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(fitted)
+        contexts.end()
+        return self
+
+    def _search(
+        self,
+        inputs: CrossValidationInputs,
+        proposals: Proposals,
+        n_candidates: int | None,
+        contexts: CallbackContexts,
+    ) -> MemoryJournal:
+        """Run the loop, and return all that happened."""
+        n_splits = len(inputs.splits)
+        n_fits = None if n_candidates is None else n_candidates * n_splits
         if self.verbose > 0:
-            known = "as many candidates as there is time for"
-            if n_candidates is not None:
-                known = f"{n_candidates} candidates, totalling {n_candidates * n_splits} fits"
-            print(f"Fitting {n_splits} folds for each of {known}")
+            if n_fits is None:
+                print(f"Fitting {n_splits} folds for each candidate, for {self.timeout} seconds")
+            else:
+                print(
+                    f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_fits} fits"
+                )
         journal = MemoryJournal()
         with open_executor(self.n_jobs) as executor:
+            contexts.begin_search(n_fits)
             run(
                 scheduler=EveryoneInFull(n_candidates),
-                proposals=Proposals(sampler.start(space, seed=seed, n_trials=n_candidates), initial),
+                proposals=proposals,
                 evaluation=CrossValidation(
                     inputs=inputs,
                     contexts=contexts,
@@ -144,24 +189,7 @@ class BaseSampledSearchCV(SearchCVParts):
                 journal=journal,
             )
         contexts.end_search()
-
-        jobs = journal.jobs()
-        outcomes = [outcome for job in jobs for outcome in journal.outcomes(job)]
-        results = self._tabulate([journal.trials[job.trial].params for job in jobs], n_splits, outcomes)
-        multimetric = isinstance(outcomes[0]["test_scores"], dict)
-        fitted = self._select(results, refit_metric, multimetric)
-        if self.refit:
-            fitted |= self._refit(inputs, fitted["best_params_"], contexts)
-        fitted |= {
-            "n_splits_": n_splits,
-            "multimetric_": multimetric,
-            "scorer_": self._unwrap(inputs.scorer),
-            "cv_results_": results,
-        }
-        # All at once, at the end: a search that fails leaves nothing half-fitted behind.
-        vars(self).update(fitted)
-        contexts.end()
-        return self
+        return journal
 
     def _count_candidates(self, space: Space, sampler: Sampler) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""
@@ -183,7 +211,9 @@ class BaseSampledSearchCV(SearchCVParts):
             )
         return int(min(available, self.n_iter))
 
-    def _refit(self, inputs: Any, params: dict[str, Any], contexts: CallbackContexts) -> dict[str, Any]:
+    def _refit(
+        self, inputs: CrossValidationInputs, params: dict[str, Any], contexts: CallbackContexts
+    ) -> dict[str, Any]:
         """The fitted attributes of the best candidate, trained afresh on all data."""
         # The parameters are cloned too: they may be estimators, which fitting would change.
         estimator = clone(inputs.estimator).set_params(**clone(params, safe=False))
