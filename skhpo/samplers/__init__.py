@@ -3,6 +3,20 @@
 from skhpo.samplers._base import History, Sampler
 from skhpo.samplers._grid import GridSampler
 from skhpo.samplers._random import RandomSampler
+from skhpo.samplers._registry import make_sampler
 from skhpo.samplers._sobol import SobolSampler
+from skhpo.samplers.cmaes import CMAESSampler
+from skhpo.samplers.gp import GPSampler
+from skhpo.samplers.tpe import TPESampler
 
-__all__ = ["GridSampler", "History", "RandomSampler", "Sampler", "SobolSampler"]
+__all__ = [
+    "CMAESSampler",
+    "GPSampler",
+    "GridSampler",
+    "History",
+    "RandomSampler",
+    "Sampler",
+    "SobolSampler",
+    "TPESampler",
+    "make_sampler",
+]
