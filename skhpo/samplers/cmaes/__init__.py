@@ -1,0 +1,5 @@
+"""CMA-ES."""
+
+from skhpo.samplers.cmaes._sampler import CMAESSampler
+
+__all__ = ["CMAESSampler"]

@@ -1,0 +1,300 @@
+"""CMA-ES as a sampler: generations out of results that come one at a time, in any order.
+
+Notation
+--------
+n    : number of ordered columns, those of the normal distribution
+lam  : points in a generation
+m, s : the distribution's mean and state; see ``_strategy``
+q    : probabilities of each categorical column; see ``_categorical``
+"""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from skhpo.samplers._base import Sampler
+from skhpo.samplers.cmaes import _categorical, _margin, _restarts, _strategy
+from skhpo.samplers.cmaes._layout import Layout
+
+_LEARNING = 0xC3A
+"""Third word of the key of the generator that updates draw from; an ask's key has two."""
+
+_PARENTS = 3
+"""Points of the initial design that the first mean is made of."""
+
+_REDRAWS = 10
+"""How often a point outside the cube is drawn again before it is reflected."""
+
+
+@dataclass(eq=False)
+class CMAESSampler(Sampler):
+    """Covariance matrix adaptation evolution strategy, for mixed and conditional spaces.
+
+    A normal distribution over the real and ordinal columns and a categorical one over each
+    categorical column move, generation by generation, to where the better half of the points lay.
+    The update is that of Hansen's tutorial [1]_ with negative weights. Ordinal columns keep a
+    margin [2]_, categorical ones are handled as in CatCMA [3]_.
+
+    Parameters
+    ----------
+    restarts : {"ipop", "bipop"} or None, default="ipop"
+        What follows when the distribution has converged: a run with twice the population
+        [4]_, runs that alternate between large and small populations [5]_, or nothing.
+    population_size : int, optional
+        Points in a generation; by default 4 + floor(3 ln(number of columns)).
+    sigma0 : float, default=0.15
+        First standard deviation, as a share of each column's range.
+    x0 : array-like of shape (d,), optional
+        First mean in the unit cube; NaN stands for the middle of a column. By default it is
+        the weighted mean of the three best points of the initial design.
+    n_startup : int, optional
+        Length of the initial Sobol design; by default one generation, and none if there is an ``x0``.
+
+    Raises
+    ------
+    TypeError
+        If ``population_size`` or ``n_startup`` is no integer, or ``sigma0`` no number.
+    ValueError
+        If an option is outside what is allowed.
+
+    Notes
+    -----
+    The first lam results, whichever points they belong to, form a generation; any number of points
+    may be pending. Steps are clipped [6]_ to the length that the distribution's own have, so that late
+    results and points that were never asked for can be learned from. Points of equal loss share
+    their weights, and failures rank last. A generation of failures only begins elsewhere.
+
+    Samples are quasi-random: consecutive points of the design's Sobol sequence, mapped through the
+    normal quantile function. Real columns are drawn again outside the cube and reflected at
+    last. Where in its cell a sample lay, and where an inactive column's stood, does not matter to
+    the loss and is drawn anew from the distribution for the update; see ``_margin``.
+
+    References
+    ----------
+    .. [1] N. Hansen, "The CMA evolution strategy: a tutorial", arXiv 1604.00772, 2016, 2023.
+    .. [2] R. Hamano, S. Saito, M. Nomura, S. Shirakawa, "CMA-ES with margin", GECCO 2022.
+    .. [3] R. Hamano, S. Saito, M. Nomura, K. Uchida, S. Shirakawa, "CatCMA", GECCO 2024.
+    .. [4] A. Auger, N. Hansen, "A restart CMA evolution strategy with increasing population
+       size", CEC 2005.
+    .. [5] N. Hansen, "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed",
+       GECCO 2009.
+    .. [6] N. Hansen, "Injecting external solutions into CMA-ES", arXiv 1110.4181, 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhpo.samplers.cmaes import CMAESSampler
+    >>> from skhpo.space import Column, Real, Space
+    >>> space = Space([Column("a", Real(0.0, 1.0)), Column("b", Real(0.0, 1.0))])
+    >>> sampler = CMAESSampler().start(space, seed=0)
+    >>> for _ in range(100):
+    ...     X = sampler.ask()
+    ...     sampler.tell(X, ((X - 0.3) ** 2).sum(axis=1))
+    >>> bool(sampler.history.loss.min() < 1e-3)
+    True
+    """
+
+    restarts: Literal["ipop", "bipop"] | None = "ipop"
+    population_size: int | None = None
+    sigma0: float = 0.15
+    x0: ArrayLike | None = None
+    n_startup: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.restarts not in ("ipop", "bipop", None):
+            raise ValueError(f"restarts must be 'ipop', 'bipop' or None, got {self.restarts!r}.")
+        for name, value, least in (
+            ("population_size", self.population_size, 2),
+            ("n_startup", self.n_startup, 0),
+        ):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+                raise TypeError(f"{name} must be an integer or None, got {value!r}.")
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value!r}.")
+        if isinstance(self.sigma0, bool) or not isinstance(self.sigma0, numbers.Real):
+            raise TypeError(f"sigma0 must be a number, got {self.sigma0!r}.")
+        if not 0 < self.sigma0 <= 10:
+            raise ValueError(f"sigma0 must be greater than 0 and at most 10, got {self.sigma0!r}.")
+        if self.x0 is not None:
+            x0 = np.asarray(self.x0, dtype=float)
+            if x0.ndim != 1 or ((x0 < 0) | (x0 > 1)).any():
+                raise ValueError(f"x0 must be a list of positions in [0, 1], got {self.x0!r}.")
+
+    # -- a run --------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self.x0 is not None and np.shape(self.x0) != (self.space.d,):
+            raise ValueError(
+                f"x0 must have one position for each of the {self.space.d} columns of the space, "
+                f"got shape {np.shape(self.x0)}."
+            )
+        self._layout = Layout(self.space)
+        lam = self.population_size or _strategy.default_population(self._layout.n_free)
+        self._schedule = _restarts.Schedule(lam, self.restarts)
+        self._n_design = (lam if self.x0 is None else 0) if self.n_startup is None else self.n_startup
+        self._n_used = 0
+        self._running = False
+        if not self._n_design:
+            self._begin_first()
+
+    def _begin_first(self) -> None:
+        """The first run, from what the initial design has shown."""
+        lam, layout = self._schedule.lam_0, self._layout
+        m = np.full(len(layout.ordered), 0.5)
+        q = [np.full(K, 1 / K) for K in layout.K]
+        loss = self._comparable(0, len(self.history))
+        order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
+        if len(order):
+            X = self.history.X[order]
+            m = _weighted_mean(X[:_PARENTS, layout.ordered], _strategy.positive_weights(2 * _PARENTS))
+            q = self._learn_choices(q, X, _strategy.positive_weights(len(X)))
+        if self.x0 is not None:
+            x0 = np.asarray(self.x0, dtype=float)[layout.ordered]
+            m = np.where(np.isnan(x0), 0.5, x0)
+        self._n_used = len(self.history)
+        self._begin(_restarts.Regime(lam), m, q)
+
+    def _begin(self, regime: _restarts.Regime, m: np.ndarray, q: list[np.ndarray]) -> None:
+        self._running = True
+        self._regime = regime
+        self._progress = _restarts.Progress()
+        self._sigma_0 = self.sigma0 * regime.sigma_share
+        self._q = q
+        # Without ordered columns only lam and w of the constants are of use.
+        self._c = _strategy.make_constants(max(len(m), 1), regime.lam)
+        self._s = self._with_margin(_strategy.make_state(m, self._sigma_0))
+
+    def _begin_elsewhere(self, regime: _restarts.Regime, rng: np.random.Generator) -> None:
+        layout = self._layout
+        self._begin(regime, rng.random(len(layout.ordered)), [np.full(K, 1 / K) for K in layout.K])
+
+    # -- asking ---------------------------------------------------------------------------------------
+
+    def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        design = self._design.points(self.n_asked, n)
+        if not self._running:
+            return design
+        Z = ndtri(np.clip(design[:, self._layout.ordered], 1e-12, 1 - 1e-12))
+        X = self._draw(Z, rng)
+        if self._layout.may_repeat:
+            taken = {row.tobytes() for row in pending}
+            for _ in range(_REDRAWS):
+                repeated = self._repeated(X, taken)
+                if not repeated:
+                    break
+                X[repeated] = self._draw(rng.standard_normal((len(repeated), Z.shape[1])), rng)
+        return X
+
+    def _repeated(self, X: np.ndarray, taken: set[bytes]) -> list[int]:
+        """Rows of X that were seen, are in ``taken``, or stand earlier in X."""
+        rows, earlier = [], set(taken)
+        for i, row in enumerate(self.space.canonical(X)):
+            if self._is_taken(row, earlier):
+                rows.append(i)
+            earlier.add(row.tobytes())
+        return rows
+
+    def _draw(self, Z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Points (rows, d) of the current distribution for standard normal Z (rows, n)."""
+        s, real = self._s, self._layout.real
+        x = s.m + s.sigma * s.A * _strategy.steps(s, Z)  # eq. 40
+        for _ in range(_REDRAWS):
+            outside = ((x[:, real] < 0) | (x[:, real] > 1)).any(axis=1)
+            if not outside.any():
+                break
+            Z = rng.standard_normal((outside.sum(), len(s.m)))
+            x[outside] = s.m + s.sigma * s.A * _strategy.steps(s, Z)
+        folded = x[:, real] % 2
+        x[:, real] = np.minimum(folded, 2 - folded)
+        return self._layout.points(x, [_categorical.sample(q, len(x), rng) for q in self._q])
+
+    # -- learning ---------------------------------------------------------------------------------------
+
+    def _learn(self, n_new: int) -> None:
+        if not self._running:
+            if len(self.history) >= self._n_design:
+                self._begin_first()
+            return
+        while len(self.history) - self._n_used >= self._c.lam:
+            first, self._n_used = self._n_used, self._n_used + self._c.lam
+            self._generation(first, self._n_used)
+
+    def _generation(self, first: int, last: int) -> None:
+        """Learn from rows ``first`` to ``last`` of the history, lam of them."""
+        layout, c, s = self._layout, self._c, self._s
+        rng = np.random.default_rng([self.seed, first, _LEARNING])
+        loss = self._comparable(first, last)
+        if not np.isfinite(loss).any():
+            self._begin_elsewhere(self._regime, rng)
+            return
+        order = np.argsort(loss, kind="stable")
+        X, loss = self.history.X[first:last][order], loss[order]
+        w_plus, w_minus = _strategy.tied_weights(c, loss)
+        self._q = self._learn_choices(self._q, X, w_plus)
+        if not len(layout.ordered):
+            return
+
+        low, high = layout.known(X[:, layout.ordered])
+        low, high = ((edge - s.m) / (s.sigma * s.A) for edge in (low, high))
+        hidden = (low < high).any()
+        Y = _margin.complete(low, high, s.C, _strategy.precision(s), rng) if hidden else low
+        s = _strategy.update(c, s, _strategy.clip_steps(c, s, Y), w_plus, w_minus)
+        self._s = self._with_margin(s)
+        self._progress.append(loss)
+        if self.restarts is None:
+            return
+        n_evaluations = c.lam * len(self._progress.best)
+        narrowing = np.isin(np.arange(c.n), layout.real)
+        if n_evaluations >= self._regime.max_evaluations or _restarts.stop_reason(
+            c, self._s, self._sigma_0, self._progress, loss, narrowing
+        ):
+            self._begin_elsewhere(self._schedule.following(self._regime, n_evaluations, rng), rng)
+
+    def _comparable(self, first: int, last: int) -> np.ndarray:
+        """Losses of these rows of the history; their ranks among equals if resources differ."""
+        resource, loss = self.history.resource, self.history.loss
+        if last == first or np.ptp(resource[first:last]) == 0:
+            return loss[first:last]
+        ranks = np.full(last - first, np.nan)
+        for i in range(first, last):
+            if np.isfinite(loss[i]):
+                peers = loss[:last][(resource[:last] == resource[i]) & self.history.succeeded[:last]]
+                ranks[i - first] = (peers < loss[i]).mean() + (peers == loss[i]).mean() / 2
+        return ranks
+
+    def _learn_choices(self, q: list[np.ndarray], X: np.ndarray, w: np.ndarray) -> list[np.ndarray]:
+        n_columns = len(q)
+        return [
+            _categorical.update(q_j, chosen, w, _categorical.least_probability(len(q_j), n_columns))
+            for q_j, chosen in zip(q, self._layout.choices(X), strict=True)
+        ]
+
+    def _with_margin(self, s: _strategy.State) -> _strategy.State:
+        """The state with discrete columns at least so wide that neighbouring levels are tried."""
+        layout = self._layout
+        k = layout.discrete
+        if not len(k):
+            return s
+        low, high = layout.known(s.m[None])
+        deviation = s.sigma * s.A[k] * np.sqrt(np.diag(s.C)[k])
+        alpha = 1 / (self._c.lam * layout.n_free)
+        m, A = s.m.copy(), s.A.copy()
+        m[k], widened = _margin.with_margin(s.m[k], deviation, low[0, k], high[0, k], alpha)
+        A[k] *= widened / deviation
+        return replace(s, m=m, A=A)
+
+
+def _weighted_mean(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Mean (n,) over the rows of x in which a column is active, 0.5 if there is none."""
+    active = w[: len(x), None] * np.isfinite(x)
+    total = active.sum(axis=0)
+    mean = (active * np.nan_to_num(x)).sum(axis=0) / np.where(total > 0, total, 1)
+    return np.where(total > 0, mean, 0.5)
