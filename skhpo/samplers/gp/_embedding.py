@@ -1,0 +1,108 @@
+r"""Points of a mixed, conditional space as vectors whose Euclidean distance is the kernel's.
+
+Notation
+--------
+n, d, F : numbers of points, of columns of the space, of features
+X       : (n, d), canonical points; NaN where a column is inactive
+Phi     : (n, F), features of X
+owner   : (F,), the column that each feature belongs to
+
+Matern covariances are mixtures of Gaussians over scales, hence positive definite functions of the distance
+in any Hilbert space [1]_. A kernel on odd objects is therefore valid as soon as its distance is Euclidean
+in *some* embedding, and the surest way to have that is to write the embedding down:
+
+* real and ordinal columns: the position itself;
+* categorical columns: the level's unit vector over sqrt(2), so that two different levels are at distance 1
+  (Hamming). Inactive is one more level;
+* real and ordinal columns that can be inactive: the point on the unit circle at the position's angle in
+  radians; inactive is the circle's centre. Whatever its position, an active point is then at distance 1 from
+  an inactive one, and two active points are at the chord 2 sin(|x - x'| / 2), within 4.2% of \|x - x'\|. The
+  straight line could not have this: no point is equally far from three points of a line, so "the difference,
+  or 1 if only one is active" is the distance of no Euclidean space and its kernel may be indefinite. This is
+  the cylindrical embedding of [2]_ with an angle that leaves distances as they are.
+
+References
+----------
+.. [1] C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, section 4.2.
+.. [2] K. Swersky et al., "Raiders of the lost architecture: kernels for Bayesian optimization in conditional
+   parameter spaces", 2014, arXiv:1409.4011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skhpo.space import Space
+
+
+class Embedding:
+    """Features of a space.
+
+    Parameters
+    ----------
+    space : Space
+
+    Attributes
+    ----------
+    n_features : int
+    owner : ndarray of shape (F,)
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._lines: list[tuple[int, int]] = []
+        self._circles: list[tuple[int, int]] = []
+        self._levels: list[tuple[int, int, int, bool]] = []
+        owner: list[int] = []
+        for j, column in enumerate(space.columns):
+            first, can_be_inactive = len(owner), column.parent is not None
+            if space.kinds[j] == "categorical":
+                n_levels = int(column.dimension.n_levels)
+                self._levels.append((j, first, n_levels, can_be_inactive))
+                owner += [j] * (n_levels + can_be_inactive)
+            elif can_be_inactive:
+                self._circles.append((j, first))
+                owner += [j, j]
+            else:
+                self._lines.append((j, first))
+                owner.append(j)
+        self.owner = np.array(owner)
+        self.n_features = len(owner)
+        # Fancy indices of all straight columns at once: they are most columns of most spaces.
+        self._line_columns, self._line_features = np.array(self._lines, dtype=int).reshape(-1, 2).T
+        self._owns = (self.owner[:, None] == np.arange(space.d)).astype(float)
+
+    def features(self, X: np.ndarray) -> np.ndarray:
+        """Features (n, F) of canonical points (n, d)."""
+        Phi = np.zeros((len(X), self.n_features))
+        # Centred, so that squared distances as differences of squares lose no digits.
+        Phi[:, self._line_features] = X[:, self._line_columns] - 0.5
+        for j, first in self._circles:
+            active = ~np.isnan(X[:, j])
+            angle = X[active, j] - 0.5
+            Phi[active, first], Phi[active, first + 1] = np.cos(angle), np.sin(angle)
+        for j, first, n_levels, can_be_inactive in self._levels:
+            level = self._space.branch(j, X[:, j])
+            if can_be_inactive:
+                level = np.where(np.isnan(level), n_levels, level)
+            Phi[np.arange(len(X)), first + level.astype(int)] = np.sqrt(0.5)
+        return Phi
+
+    def pull_back(self, X: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """Gradient (n, d) by positions, of a function whose gradient by features (n, F) is given.
+
+        Ordinal columns are taken as if they were real; categorical and inactive columns have zeros.
+        """
+        result = np.zeros(X.shape)
+        result[:, self._line_columns] = gradient[:, self._line_features]
+        for j, first in self._circles:
+            active = ~np.isnan(X[:, j])
+            angle = X[active, j] - 0.5
+            result[active, j] = (
+                -np.sin(angle) * gradient[active, first] + np.cos(angle) * gradient[active, first + 1]
+            )
+        return result
+
+    def by_column(self, values: np.ndarray) -> np.ndarray:
+        """Sums (d,) over each column's own features of values (F,)."""
+        return values @ self._owns

@@ -1,0 +1,163 @@
+r"""Hyperparameters of the Gaussian process: maximum a posteriori with analytic gradients.
+
+Notation
+--------
+n, d, F : numbers of points, of columns, of features
+Phi     : (n, F), features of the points; owner (F,) their columns
+y       : (n,), targets
+theta   : (d + 2,), (log l_1, ..., log l_d, log s, log v)
+l, s, v : length scales, signal variance, noise variance above its floor
+tau2    : variance of the constant mean, which is integrated out
+K       : (n, n), s M(R2) + tau2 + (v + floor) I
+alpha   : (n,), K^-1 y
+L       : Cholesky factor of K, lower
+
+All three kinds of parameter have normal priors on their logarithms, so the mode in log space is where the
+density of the logarithms is greatest and does not depend on units.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.optimize import minimize
+
+from skhpo.samplers.gp._embedding import Embedding
+from skhpo.samplers.gp._kernel import matern52, squared_distances
+
+NOISE_FLOOR = 1e-6
+"""Least noise variance for targets of unit variance.
+
+It bounds the condition number of K near n / floor, which leaves about eight digits to the posterior variance,
+and lets a search without noise resolve differences of 0.001 standard deviations."""
+
+MEAN_VARIANCE = 1.0
+"""The prior of the constant mean: as wide as the (standardised) targets themselves."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the covariance needs.
+
+    Attributes
+    ----------
+    lengths : ndarray of shape (d,)
+    signal : float
+    noise : float
+        Noise variance, floor included.
+    """
+
+    lengths: np.ndarray
+    signal: float
+    noise: float
+
+    @classmethod
+    def from_theta(cls, theta: np.ndarray) -> Hyperparameters:
+        return cls(np.exp(theta[:-2]), math.exp(theta[-2]), math.exp(theta[-1]) + NOISE_FLOOR)
+
+
+@dataclass(frozen=True)
+class LogNormalPrior:
+    """Independent normal priors on the entries of theta.
+
+    Attributes
+    ----------
+    mean, sd : ndarray of shape (d + 2,)
+    """
+
+    mean: np.ndarray
+    sd: np.ndarray
+
+    @classmethod
+    def for_columns(cls, d: int) -> LogNormalPrior:
+        """The prior for d columns.
+
+        Typical distances in the cube grow with sqrt(d), and length scales with them [1]_. The signal's is
+        near the targets' variance. The noise's spans from none (the floor) to all of the variance.
+        """
+        mean = np.r_[np.full(d, LENGTH[0] + 0.5 * math.log(d)), SIGNAL[0], NOISE[0]]
+        return cls(mean, np.r_[np.full(d, LENGTH[1]), SIGNAL[1], NOISE[1]])
+
+
+LENGTH = (0.0, math.sqrt(3.0))
+SIGNAL = (0.0, 1.0)
+NOISE = (math.log(1e-4), 3.0)
+
+
+def cholesky(K: np.ndarray) -> np.ndarray:
+    """Lower factor of a positive definite K (n, n); zeros above the diagonal.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If K is not positive definite to working precision.
+    """
+    L, info = lapack.dpotrf(K, lower=1, clean=1)
+    if info != 0:
+        raise np.linalg.LinAlgError(f"The leading minor of order {info} is not positive definite.")
+    return L
+
+
+class MapObjective:
+    """Negative log posterior density of theta, up to a constant, and its gradient.
+
+    Parameters
+    ----------
+    embedding : Embedding
+    Phi : ndarray of shape (n, F)
+    y : ndarray of shape (n,)
+    prior : LogNormalPrior
+    """
+
+    def __init__(self, embedding: Embedding, Phi: np.ndarray, y: np.ndarray, prior: LogNormalPrior) -> None:
+        self._embedding, self._Phi, self._y, self._prior = embedding, Phi, y, prior
+
+    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient (d + 2,) at theta (d + 2,)."""
+        Phi, y, n = self._Phi, self._y, len(self._y)
+        hyper = Hyperparameters.from_theta(theta)
+        w = hyper.lengths[self._embedding.owner] ** -2.0
+        M, dM = matern52(squared_distances(Phi, Phi, w))
+        K = hyper.signal * M + MEAN_VARIANCE
+        K.flat[:: n + 1] += hyper.noise
+        try:
+            L = cholesky(K)
+        except np.linalg.LinAlgError:
+            # The line search steps back from a value that is infinite.
+            return np.inf, np.zeros_like(theta)
+        alpha = lapack.dpotrs(L, y, lower=1)[0]
+        # R&W eq. 5.8, negated.
+        value = 0.5 * (y @ alpha) + np.log(L.diagonal()).sum() + 0.5 * n * math.log(2.0 * math.pi)
+
+        # R&W eq. 5.9: d value / d K = (K^-1 - alpha alpha^T) / 2 =: G, symmetric. dpotri fills the lower
+        # half.
+        G = lapack.dpotri(L, lower=1)[0]
+        G += np.tril(G, -1).T
+        G -= np.outer(alpha, alpha)
+        G *= 0.5
+        # d R2 / d log l_j = -2 (phi_ij - phi_kj)^2 / l_j^2; sum_ik S_ik (phi_i - phi_k)^2 for a symmetric S
+        # is 2 sum_i phi_i^2 (S 1)_i - 2 phi^T S phi, which are matrix products for all features at once.
+        S = G * dM
+        S *= hyper.signal
+        per_feature = S.sum(axis=1) @ Phi**2 - np.einsum("if,if->f", Phi, S @ Phi)
+        gradient = np.empty_like(theta)
+        gradient[:-2] = -4.0 * self._embedding.by_column(w * per_feature)
+        gradient[-2] = hyper.signal * np.vdot(G, M)
+        gradient[-1] = (hyper.noise - NOISE_FLOOR) * G.trace()
+
+        z = (theta - self._prior.mean) / self._prior.sd
+        return value + 0.5 * (z @ z), gradient + z / self._prior.sd
+
+
+def fit(objective: MapObjective, start: np.ndarray, prior: LogNormalPrior) -> np.ndarray:
+    """Theta of a local minimum from ``start``.
+
+    Bounds at six standard deviations of the prior keep the exponentials in range and are otherwise out of
+    reach.
+    """
+    bounds = list(zip(prior.mean - 6.0 * prior.sd, prior.mean + 6.0 * prior.sd, strict=True))
+    options = {"maxiter": 100, "gtol": 1e-2}
+    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x

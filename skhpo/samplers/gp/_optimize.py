@@ -1,0 +1,230 @@
+r"""Maximising an acquisition function over a mixed, conditional space.
+
+Notation
+--------
+B, d  : number of searches that run side by side, of columns
+U     : (B, d), full points: a position in every column, also in those that are inactive just now
+X     : (B, d), canonical points of U
+f, g  : (B,), (B, d), minus the acquisition function and its gradient
+H     : (B, d, d), inverse Hessian estimates
+p, t  : (B, d), (B,), search directions and step lengths
+
+A search alternates two steps until neither moves it: quasi-Newton over the real columns, all searches in one
+batch, and an exhaustive (or, over many levels, a line) search over each discrete column in turn. Points are
+evaluated at canonical positions only, so that no optimum is lost to rounding afterwards. Full points remember
+what an inactive column was, so that a parent's change wakes children at a sensible position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from skhpo.space import Space
+
+Objective = Callable[[np.ndarray], np.ndarray]
+ObjectiveWithGradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+BatchObjective = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+_MAX_EXHAUSTIVE = 16
+"""Levels up to which a discrete column is searched exhaustively."""
+
+
+def minimise_in_box(
+    function: BatchObjective,
+    X: np.ndarray,
+    scale: np.ndarray,
+    movable: np.ndarray,
+    max_rounds: int = 60,
+    tolerance: float = 1e-4,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local minima of B functions in the unit cube, side by side: projected BFGS.
+
+    Two-metric projection [1]_: entries at a bound that the gradient pushes outwards stand still, the others
+    take a quasi-Newton step, and the step is projected onto the cube. Each round evaluates one trial point of
+    every search, which either takes it and turns, or shortens its own step; none waits for another.
+
+    Parameters
+    ----------
+    function : callable
+        Maps (b, d) points and the (b,) numbers of their searches to values (b,) and gradients (b, d).
+    X : ndarray of shape (B, d)
+        Starting points.
+    scale : ndarray of shape (d,)
+        Distances over which the function changes; the first inverse Hessian is their square.
+    movable : ndarray of bool, shape (B, d)
+        Entries that may change.
+    max_rounds : int
+    tolerance : float
+        A search ends when no entry of its scaled projected gradient is larger.
+
+    Returns
+    -------
+    X : ndarray of shape (B, d)
+    f : ndarray of shape (B,)
+
+    References
+    ----------
+    .. [1] D. P. Bertsekas, "Projected Newton methods for optimization problems with simple constraints",
+       SIAM Journal on Control and Optimization 20, 1982.
+    """
+    X = X.copy()
+    B = len(X)
+    f, g = function(X, np.arange(B))
+    H0 = np.diag(scale**2)
+    H = np.repeat(H0[None], B, axis=0)
+    untried = np.ones(B, dtype=bool)
+    t = np.ones(B)
+    alive = np.arange(B)
+    for _ in range(max_rounds):
+        free = movable[alive] & ~(
+            ((X[alive] <= 0.0) & (g[alive] > 0.0)) | ((X[alive] >= 1.0) & (g[alive] < 0.0))
+        )
+        free_g = np.where(free, g[alive], 0.0)
+        going = (np.abs(free_g) * scale).max(axis=1, initial=0.0) > tolerance
+        going &= t[alive] > 1e-6
+        alive, free, free_g = alive[going], free[going], free_g[going]
+        if len(alive) == 0:
+            break
+        p = -np.where(free, (H[alive] @ free_g[..., None])[..., 0], 0.0)
+        # A direction longer than the scale of the function leaves the region its model was learnt in.
+        p /= np.maximum(1.0, np.abs(p / scale).max(axis=1))[:, None]
+        trial = np.clip(X[alive] + t[alive, None] * p, 0.0, 1.0)
+        step = trial - X[alive]
+        f_trial, g_trial = function(trial, alive)
+        expected = np.einsum("bd,bd->b", g[alive], step)
+        taken = (f_trial <= f[alive] + 1e-4 * expected) & (expected < 0.0)
+
+        # The minimiser of the parabola through both values and the slope, safeguarded.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shrink = -0.5 * expected / (f_trial - f[alive] - expected)
+        shrink = np.clip(np.where(np.isfinite(shrink), shrink, 0.1), 0.1, 0.5)
+        t[alive] = np.where(taken, 1.0, t[alive] * shrink)
+
+        moved = alive[taken]
+        s, y = step[taken], (g_trial - g[alive])[taken]
+        y = np.where(free[taken], y, 0.0)
+        X[moved], f[moved], g[moved] = trial[taken], f_trial[taken], g_trial[taken]
+        _update(H, untried, moved, s, y, scale)
+    return X, f
+
+
+def _update(
+    H: np.ndarray, untried: np.ndarray, which: np.ndarray, s: np.ndarray, y: np.ndarray, scale: np.ndarray
+) -> None:
+    """BFGS update of the inverse Hessians ``which``, in place; skipped where curvature is not positive."""
+    sy = np.einsum("bd,bd->b", s, y)
+    curved = sy > 1e-10 * np.linalg.norm(s / scale, axis=1) * np.linalg.norm(y * scale, axis=1)
+    which, s, y, sy = which[curved], s[curved], y[curved], sy[curved]
+    if len(which) == 0:
+        return
+    # Before the first update the estimate is given the size of the curvature just seen (Nocedal & Wright, eq.
+    # 6.20).
+    first = untried[which]
+    size = sy / np.einsum("bd,bd->b", y * scale**2, y)
+    H[which] *= np.where(first, size, 1.0)[:, None, None]
+    untried[which] = False
+    Hy = (H[which] @ y[..., None])[..., 0]
+    yHy = np.einsum("bd,bd->b", y, Hy)
+    # Nocedal & Wright, eq. 6.17, multiplied out.
+    cross = s[:, :, None] * Hy[:, None, :]
+    H[which] += ((1.0 + yHy / sy) / sy)[:, None, None] * (s[:, :, None] * s[:, None, :])
+    H[which] -= (cross + cross.transpose(0, 2, 1)) / sy[:, None, None]
+
+
+def local_search(
+    space: Space,
+    value: Objective,
+    with_gradient: ObjectiveWithGradient,
+    U: np.ndarray,
+    scale: np.ndarray,
+    max_sweeps: int = 8,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local maxima of an acquisition function from full starting points.
+
+    Parameters
+    ----------
+    space : Space
+    value : callable
+        Canonical points (q, d) to values (q,).
+    with_gradient : callable
+        Canonical points (q, d) to values (q,) and gradients (q, d).
+    U : ndarray of shape (B, d)
+    scale : ndarray of shape (d,)
+        Length scales.
+    max_sweeps : int
+
+    Returns
+    -------
+    X : ndarray of shape (B, d)
+        Canonical points.
+    values : ndarray of shape (B,)
+    """
+    U = U.copy()
+    real = np.array(space.kinds) == "real"
+    discrete = [j for j in range(space.d) if not real[j] and space.columns[j].dimension.n_levels > 1]
+    best = value(space.canonical(U))
+    going = np.arange(len(U))
+    for _ in range(max_sweeps):
+        if real.any():
+            U[going], best[going] = _climb(space, with_gradient, U[going], real, scale)
+        moved = np.zeros(len(U), dtype=bool)
+        for j in discrete:
+            active = space.active(space.canonical(U[going]))[:, j]
+            moved[_search_column(space, value, U, best, going[active], j)] = True
+        going = np.flatnonzero(moved)
+        if len(going) == 0:
+            break
+    return space.canonical(U), best
+
+
+def _climb(
+    space: Space,
+    with_gradient: ObjectiveWithGradient,
+    U: np.ndarray,
+    real: np.ndarray,
+    scale: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quasi-Newton over the real columns; the discrete ones stay."""
+    X = space.canonical(U)
+    active = ~np.isnan(X)
+
+    def negated(points: np.ndarray, searches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        trial = X[searches]
+        trial[:, real] = np.where(active[searches][:, real], points, np.nan)
+        f, g = with_gradient(trial)
+        return -f, -g[:, real]
+
+    # Length scales beyond the cube say that a column hardly matters, not that steps should leave the cube.
+    climbed = U.copy()
+    climbed[:, real], f = minimise_in_box(negated, U[:, real], np.minimum(scale[real], 1.0), active[:, real])
+    return climbed, -f
+
+
+def _search_column(
+    space: Space, value: Objective, U: np.ndarray, best: np.ndarray, which: np.ndarray, j: int
+) -> np.ndarray:
+    """Moves searches ``which`` to their best level of column j, in place; returns those that moved."""
+    if len(which) == 0:
+        return which
+    levels = np.sort(space.columns[j].dimension.levels())
+    here = np.abs(levels - U[which, j, None]).argmin(axis=1)
+    n = len(levels)
+    if n <= _MAX_EXHAUSTIVE or space.kinds[j] == "categorical":
+        tried = np.repeat(np.arange(n)[None], len(which), axis=0)
+    else:
+        # Steps of 1, 2, 4, ... to both sides: the neighbours exactly, the far ones roughly; further sweeps
+        # refine.
+        reach = 2 ** np.arange(int(np.log2(n)) + 1)
+        tried = np.clip(here[:, None] + np.r_[-reach, reach], 0, n - 1)
+    trials = np.repeat(U[which, None, :], tried.shape[1], axis=1)
+    trials[:, :, j] = levels[tried]
+    values = value(space.canonical(trials.reshape(-1, space.d))).reshape(tried.shape)
+    choice = values.argmax(axis=1)
+    rows = np.arange(len(which))
+    better = values[rows, choice] > best[which] + 1e-10 * np.abs(best[which])
+    moved = which[better]
+    U[moved, j] = levels[tried[rows, choice]][better]
+    best[moved] = values[rows, choice][better]
+    return moved
