@@ -72,7 +72,7 @@ class Layout:
     def points(self, x: np.ndarray, choices: list[np.ndarray]) -> np.ndarray:
         """Points (lam, d) in the cube from what the two distributions drew."""
         X = np.full((len(x), self.space.d), 0.5)
-        X[:, self.ordered] = x
+        X[:, self.ordered] = np.clip(x, 0.0, 1.0)  # a discrete column's outermost cells are open
         for j, K, chosen in zip(self.categorical, self.K, choices, strict=True):
             X[:, j] = (chosen + 0.5) / K
         return X

@@ -68,7 +68,7 @@ def truncated_normal(
     """Draws from normal distributions cut to [low, high], elementwise."""
     a, b = (low - mean) / scale, (high - mean) / scale
     # ndtr is exact in its lower tail only.
-    flip = np.where(a + b > 0, -1.0, 1.0)
+    flip = np.where(a > -b, -1.0, 1.0)
     a, b = np.minimum(flip * a, flip * b), np.maximum(flip * a, flip * b)
     p, q = ndtr(a), ndtr(b)
     u = np.maximum(p + rng.random(np.shape(p)) * (q - p), 1e-300)

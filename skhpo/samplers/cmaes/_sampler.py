@@ -150,7 +150,7 @@ class CMAESSampler(Sampler):
         lam, layout = self._schedule.lam_0, self._layout
         m = np.full(len(layout.ordered), 0.5)
         q = [np.full(K, 1 / K) for K in layout.K]
-        loss = self._comparable(0, len(self.history))
+        loss = self._comparable(0, self._n_design)
         order = np.argsort(loss, kind="stable")[: np.isfinite(loss).sum()]
         if len(order):
             X = self.history.X[order]
@@ -159,7 +159,7 @@ class CMAESSampler(Sampler):
         if self.x0 is not None:
             x0 = np.asarray(self.x0, dtype=float)[layout.ordered]
             m = np.where(np.isnan(x0), 0.5, x0)
-        self._n_used = len(self.history)
+        self._n_used = self._n_design
         self._begin(_restarts.Regime(lam), m, q)
 
     def _begin(self, regime: _restarts.Regime, m: np.ndarray, q: list[np.ndarray]) -> None:
@@ -220,9 +220,9 @@ class CMAESSampler(Sampler):
 
     def _learn(self, n_new: int) -> None:
         if not self._running:
-            if len(self.history) >= self._n_design:
-                self._begin_first()
-            return
+            if len(self.history) < self._n_design:
+                return
+            self._begin_first()
         while len(self.history) - self._n_used >= self._c.lam:
             first, self._n_used = self._n_used, self._n_used + self._c.lam
             self._generation(first, self._n_used)
