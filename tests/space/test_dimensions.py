@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
 from skhpo.space import Categorical, Integer, Ordinal, Real
 from skhpo.space._quantile import Weighted, from_distribution
 
@@ -63,7 +64,9 @@ def test_real_round_trip(dimension, p):
     assert type(value) is float
     assert dimension.low <= value <= dimension.high
     # A value keeps 53 bits, so the position is known up to their share of the width.
-    magnitude = max(abs(math.log(value)), 1) if dimension.log else max(abs(dimension.low), abs(dimension.high))
+    magnitude = (
+        max(abs(math.log(value)), 1) if dimension.log else max(abs(dimension.low), abs(dimension.high))
+    )
     assert dimension.encode(value) == pytest.approx(p, abs=1e-15 + 4e-16 * magnitude / dimension._width)
 
 
@@ -140,7 +143,12 @@ def test_log_real_has_its_geometric_mean_in_the_middle():
 
 @pytest.mark.parametrize(
     "dimension",
-    [Integer(1, 10**9, log=True), Integer(1, 2**40, log=True), Integer(-5, 2**50 - 6), Integer(10**18, 10**18 + 9)],
+    [
+        Integer(1, 10**9, log=True),
+        Integer(1, 2**40, log=True),
+        Integer(-5, 2**50 - 6),
+        Integer(10**18, 10**18 + 9),
+    ],
     ids=repr,
 )
 def test_wide_integers_keep_each_value(dimension):
