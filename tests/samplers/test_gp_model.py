@@ -1,0 +1,321 @@
+"""Parts of the Gaussian-process sampler against textbook results, finite differences and stored digits."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.optimize import approx_fprime, check_grad
+from scipy.special import kv
+
+from skhpo.samplers.gp import _acquisition
+from skhpo.samplers.gp._acquisition import Acquisition, log_h
+from skhpo.samplers.gp._embedding import Embedding
+from skhpo.samplers.gp._fit import (
+    MEAN_VARIANCE,
+    NOISE_FLOOR,
+    Hyperparameters,
+    LogNormalPrior,
+    MapObjective,
+    fit,
+)
+from skhpo.samplers.gp._kernel import matern52, squared_distances
+from skhpo.samplers.gp._optimize import local_search, minimise_in_box
+from skhpo.samplers.gp._posterior import Posterior
+from skhpo.samplers.gp._transforms import power_transformed, standardised, targets, yeo_johnson
+from skhpo.space._dimensions import Categorical, Integer, Real
+from skhpo.space._space import Column, Space
+
+SPACE = Space(
+    [
+        Column("model", Categorical(["a", "b", "c"])),
+        Column("x", Real(0.0, 1.0)),
+        Column("n", Integer(1, 9)),
+        Column("C", Real(0.0, 1.0), parent=0, branches=frozenset({0, 1})),
+        Column("flag", Categorical([True, False]), parent=0, branches=frozenset({1})),
+    ]
+)
+"""A mixed and conditional space; column 3 is a circle of the embedding, 4 has an inactive level."""
+
+THETA = np.log([0.9, 0.4, 1.3, 0.7, 2.0, 1.7, 0.01])
+
+
+def points(n, seed=0):
+    return SPACE.canonical(np.random.default_rng(seed).random((n, SPACE.d)))
+
+
+def distance2(a, b, j):
+    """Squared distance of two positions in column j, from its definition and not from the embedding."""
+    if np.isnan(a) and np.isnan(b):
+        return 0.0
+    if np.isnan(a) or np.isnan(b):
+        return 1.0
+    if SPACE.kinds[j] == "categorical":
+        return float(a != b)
+    return (2.0 * np.sin(0.5 * (a - b))) ** 2 if j == 3 else (a - b) ** 2
+
+
+def dense_kernel(A, B, hyper):
+    """Rasmussen & Williams eq. 4.14 with nu = 5/2, by Bessel functions, plus the constant mean's variance."""
+    K = np.empty((len(A), len(B)))
+    for i, a in enumerate(A):
+        for k, b in enumerate(B):
+            r2 = sum(distance2(a[j], b[j], j) / hyper.lengths[j] ** 2 for j in range(SPACE.d))
+            z = np.sqrt(5.0 * r2)
+            K[i, k] = 1.0 if z < 1e-9 else 2**-1.5 / 1.3293403881791370 * z**2.5 * kv(2.5, z)  # Gamma(5/2)
+    return hyper.signal * K + MEAN_VARIANCE
+
+
+@pytest.fixture
+def model():
+    X = points(14)
+    y = np.random.default_rng(1).standard_normal(14)
+    embedding = Embedding(SPACE)
+    hyper = Hyperparameters.from_theta(THETA)
+    return X, y, embedding, hyper, Posterior(embedding, hyper, embedding.features(X), y[:, None])
+
+
+def test_posterior_against_the_textbook(model):
+    X, y, embedding, hyper, posterior = model
+    Q = points(9, seed=2)
+    K = dense_kernel(X, X, hyper) + hyper.noise * np.eye(14)
+    k = dense_kernel(Q, X, hyper)
+    mean = k @ np.linalg.inv(K) @ y  # R&W eq. 2.23
+    covariance = dense_kernel(Q, Q, hyper) - k @ np.linalg.inv(K) @ k.T  # eq. 2.24
+    mu, sigma = posterior(embedding.features(Q))
+    np.testing.assert_allclose(mu[:, 0], mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(sigma**2, covariance.diagonal(), rtol=1e-9)
+    draws = posterior.sample(embedding.features(Q), np.eye(9)) - mean[:, None]
+    np.testing.assert_allclose(draws @ draws.T, covariance + hyper.noise * np.eye(9), rtol=1e-8, atol=1e-10)
+
+
+def test_the_noise_floor_bounds_what_rounding_costs():
+    # Points close together, no noise: the hardest case; 60-digit arithmetic would give the dense result.
+    space = Space([Column("x", Real(0.0, 1.0))])
+    embedding, hyper = Embedding(space), Hyperparameters(np.array([1.0]), 1.0, NOISE_FLOOR)
+    X = np.linspace(0.4, 0.41, 100)[:, None]
+    posterior = Posterior(embedding, hyper, embedding.features(X), np.sin(X))
+    mu, sigma = posterior(embedding.features(np.array([[0.4055]])))
+    assert mu[0, 0] == pytest.approx(np.sin(0.4055), abs=1e-5)
+    # At most what n observations of the noise leave, at least a hundredth of it.
+    assert 1e-1 * np.sqrt(NOISE_FLOOR / 100) < sigma[0] < np.sqrt(NOISE_FLOOR)
+
+
+def test_likelihood_against_the_textbook(model):
+    X, y, embedding, hyper, _ = model
+    prior = LogNormalPrior.for_columns(SPACE.d)
+    K = dense_kernel(X, X, hyper) + hyper.noise * np.eye(14)
+    # R&W eq. 2.30, as a density of scipy's.
+    expected = -stats.multivariate_normal.logpdf(y, cov=K)
+    expected -= stats.norm.logpdf(THETA, prior.mean, prior.sd).sum()
+    constant = np.log(np.sqrt(2 * np.pi) * prior.sd).sum()
+    value, _ = MapObjective(embedding, embedding.features(X), y, prior)(THETA)
+    assert value + constant == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_gradient_of_the_map_objective(model, seed):
+    X, y, embedding, _, _ = model
+    prior = LogNormalPrior.for_columns(SPACE.d)
+    objective = MapObjective(embedding, embedding.features(X), y, prior)
+    theta = THETA + np.random.default_rng(seed).standard_normal(len(THETA))
+    numeric = approx_fprime(theta, lambda t: objective(t)[0], 1e-6)
+    np.testing.assert_allclose(objective(theta)[1], numeric, rtol=1e-4, atol=1e-4)
+
+
+def test_fit_ends_where_the_gradient_does(model):
+    X, y, embedding, _, _ = model
+    prior = LogNormalPrior.for_columns(SPACE.d)
+    objective = MapObjective(embedding, embedding.features(X), y, prior)
+    theta = fit(objective, prior.mean, prior)
+    assert np.abs(objective(theta)[1]).max() < 0.05
+    assert objective(theta)[0] < objective(prior.mean)[0]
+
+
+def test_length_scales_tell_relevant_columns_from_others():
+    space = Space([Column(f"x{j}", Real(0.0, 1.0)) for j in range(3)])
+    X = np.random.default_rng(0).random((40, 3))
+    prior, embedding = LogNormalPrior.for_columns(3), Embedding(space)
+    objective = MapObjective(embedding, embedding.features(X), standardised(np.sin(9.0 * X[:, 1])), prior)
+    hyper = Hyperparameters.from_theta(fit(objective, prior.mean, prior))
+    assert hyper.lengths[1] < 0.2 * min(hyper.lengths[0], hyper.lengths[2])
+    assert hyper.noise < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_kernel_is_positive_definite_on_mixed_conditional_points(seed):
+    rng = np.random.default_rng(seed)
+    embedding = Embedding(SPACE)
+    Phi = embedding.features(np.unique(points(120, seed), axis=0))
+    w = np.exp(rng.normal(0.0, 2.0, SPACE.d))[embedding.owner]
+    K = matern52(squared_distances(Phi, Phi, w))[0]
+    assert np.linalg.eigvalsh(K).min() > -1e-12
+
+
+def test_extension_of_the_factor_equals_a_new_one(model):
+    _, _, embedding, hyper, posterior = model
+    Phi, Y = embedding.features(points(5, seed=3)), np.random.default_rng(4).standard_normal((5, 7))
+    extended = posterior.conditioned(Phi, Y)
+    afresh = Posterior(
+        embedding,
+        hyper,
+        np.concatenate([posterior.Phi, Phi]),
+        np.concatenate([np.repeat(posterior.Y, 7, axis=1), Y]),
+    )
+    Q = embedding.features(points(6, seed=5))
+    for got, expected in zip(extended(Q), afresh(Q), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
+
+
+# mpmath 1.3, 80 digits: log(npdf(z) + z ncdf(z)), for z = -1e3 and -1e6 by its asymptotic series to 1 / z^12.
+LOG_H = [
+    (-1e6, -500000000028.54995965),
+    (-1e3, -500014.73445209115845),
+    (-100.0, -5010.1295788002497923),
+    (-50.5, -1283.8890599507248021),
+    (-49.5, -1233.8491064929735204),
+    (-40.0, -808.29856835661996024),
+    (-10.0, -55.553122036122355927),
+    (-3.0, -7.8696860596030285171),
+    (-1.0001, -2.4853114564458833408),
+    (-0.9999, -2.4849306021991762998),
+    (0.0, -0.91893853320467274178),
+    (0.5, -0.35982768374506381859),
+    (3.0, 1.0987396653277077727),
+    (10.0, 2.302585092994045684),
+]
+
+
+@pytest.mark.parametrize(("z", "expected"), LOG_H)
+def test_log_ei_against_high_precision_values(z, expected):
+    assert log_h(np.array([z]))[0] == pytest.approx(expected, rel=2e-15, abs=1e-12)
+
+
+def test_log_ei_of_a_hopeless_point_is_finite_and_right():
+    mu, sigma, f = np.array([[41.0]]), np.array([0.5]), np.array([21.0])
+    value, by_mu, by_sigma = _acquisition.log_ei(mu, sigma, f)
+    assert value[0] == pytest.approx(np.log(0.5) - 808.29856835661996024, rel=1e-14)
+    # mpmath: Phi(-40) / h(-40) and phi(-40) / h(-40).
+    assert by_mu[0, 0] == pytest.approx(-40.049906657648518193 / 0.5, rel=1e-9)
+    assert by_sigma[0] == pytest.approx(1602.9962663059407277 / 0.5, rel=1e-9)
+
+
+def test_ei_pi_and_ucb_against_scipy():
+    rng = np.random.default_rng(0)
+    mu, sigma, f = rng.standard_normal((6, 1)), rng.random(6) + 0.1, np.array([0.2])
+    distributions = [stats.norm(m, s) for m, s in zip(mu[:, 0], sigma, strict=True)]
+    expected_ei = [d.expect(lambda y: 0.2 - y, lb=-np.inf, ub=0.2) for d in distributions]
+    np.testing.assert_allclose(_acquisition.ei(mu, sigma, f)[0], expected_ei, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(_acquisition.log_ei(mu, sigma, f)[0]), expected_ei, rtol=1e-6)
+    np.testing.assert_allclose(
+        np.exp(_acquisition.log_pi(mu, sigma, f)[0]), [d.cdf(0.2) for d in distributions], rtol=1e-12
+    )
+    # kappa standard deviations below the mean, of the score that is minus the target.
+    lower = np.array([d.ppf(stats.norm.cdf(-1.5)) for d in distributions])
+    np.testing.assert_allclose(_acquisition.ucb(mu, sigma, 1.5)[0], -lower, rtol=1e-9, atol=1e-12)
+
+
+def test_fantasies_are_averaged_before_the_logarithm():
+    mu, sigma, f = np.array([[0.3, -1.0, 2.0]]), np.array([0.7]), np.array([0.1, -0.5, 0.0])
+    each = [_acquisition.ei(mu[:, [s]], sigma, f[[s]])[0][0] for s in range(3)]
+    assert _acquisition.ei(mu, sigma, f)[0][0] == pytest.approx(np.mean(each))
+    assert _acquisition.log_ei(mu, sigma, f)[0][0] == pytest.approx(np.log(np.mean(each)))
+
+
+UTILITIES = {
+    "log_ei": lambda mu, sigma: _acquisition.log_ei(mu, sigma, np.array([-1.0, -2.0])),
+    "ei": lambda mu, sigma: _acquisition.ei(mu, sigma, np.array([-1.0, -2.0])),
+    "pi": lambda mu, sigma: _acquisition.log_pi(mu, sigma, np.array([-1.0, -2.0])),
+    "ucb": lambda mu, sigma: _acquisition.ucb(mu, sigma, 2.0),
+    "tail": lambda mu, sigma: _acquisition.log_ei(mu, sigma, np.array([-40.0, -41.0])),
+}
+
+
+@pytest.mark.parametrize("name", UTILITIES)
+def test_gradients_of_acquisition_functions(model, name):
+    # Two fantasies, so that their averaging is differentiated too; the real columns are 1 and, if active, 3.
+    _, _, embedding, _, posterior = model
+    two = posterior.conditioned(embedding.features(points(2, seed=8)), np.array([[0.3, -1.2], [0.4, 2.0]]))
+    acquisition = Acquisition(embedding, two, UTILITIES[name])
+    X = points(8, seed=9)
+    values, gradients = acquisition.with_gradient(X)
+    np.testing.assert_allclose(values, acquisition(X), rtol=1e-12)
+    for j in (1, 3):
+        ahead, behind = X.copy(), X.copy()
+        ahead[:, j] += 1e-6
+        behind[:, j] -= 1e-6
+        numeric = np.nan_to_num((acquisition(ahead) - acquisition(behind)) / 2e-6)
+        numeric[np.isnan(X[:, j])] = 0.0
+        np.testing.assert_allclose(gradients[:, j], numeric, rtol=1e-5, atol=1e-6)
+    assert not gradients[:, [0, 4]].any()
+    assert np.isnan(X[:, 3]).any() and not np.isnan(X[:, 3]).all()
+
+
+def test_the_box_minimiser_on_rosenbrock_and_at_bounds():
+    def function(X, _):
+        x, y = X.T
+        f = 100.0 * (y - x**2) ** 2 + (0.6 - x) ** 2
+        return f, np.stack([-400.0 * x * (y - x**2) - 2.0 * (0.6 - x), 200.0 * (y - x**2)], axis=1)
+
+    assert (
+        check_grad(lambda x: function(x[None], 0)[0][0], lambda x: function(x[None], 0)[1][0], [0.2, 0.7])
+        < 1e-5
+    )
+    starts = np.random.default_rng(0).random((20, 2))
+    X, f = minimise_in_box(function, starts, np.ones(2), np.ones((20, 2), dtype=bool), 200, 1e-8)
+    np.testing.assert_allclose(X, np.tile([0.6, 0.36], (20, 1)), atol=1e-6)
+    np.testing.assert_allclose(f, 0.0, atol=1e-12)
+
+    def slope(X, _):
+        return X[:, 0] + (X[:, 1] - 2.0) ** 2, np.stack([np.ones(len(X)), 2.0 * (X[:, 1] - 2.0)], axis=1)
+
+    still = np.array([[True, True], [True, False]])
+    X, _ = minimise_in_box(slope, np.full((2, 2), 0.4), np.ones(2), still)
+    np.testing.assert_array_equal(X, [[0.0, 1.0], [0.0, 0.4]])
+
+
+def test_local_search_leaves_no_better_neighbour():
+    def value(X):
+        a, x, n = SPACE.branch(0, X[:, 0]), X[:, 1], X[:, 2]
+        return -((x - 0.2 - 0.5 * n) ** 2) - (n - 0.6) ** 2 + 0.1 * a - np.nan_to_num(X[:, 3] - 0.9) ** 2
+
+    def with_gradient(X):
+        gradient = np.zeros(X.shape)
+        gradient[:, 1] = -2.0 * (X[:, 1] - 0.2 - 0.5 * X[:, 2])
+        gradient[:, 3] = -2.0 * np.nan_to_num(X[:, 3] - 0.9)
+        return value(X), gradient
+
+    U = np.random.default_rng(0).random((6, SPACE.d))
+    before = U.copy()
+    X, found = local_search(SPACE, value, with_gradient, U, np.ones(SPACE.d))
+    np.testing.assert_array_equal(U, before)
+    np.testing.assert_array_equal(X, SPACE.canonical(X))
+    np.testing.assert_allclose(found, value(X))
+    # Column 0's best level is 2, where 3 and 4 are inactive; n's best level of nine is the sixth, at 5.5 / 9.
+    np.testing.assert_allclose(X[:, [0, 2]], np.tile([2.5 / 3, 5.5 / 9], (6, 1)))
+    np.testing.assert_allclose(X[:, 1], 0.2 + 0.5 * 5.5 / 9, atol=1e-4)
+
+
+@pytest.mark.parametrize("lam", [-1.0, 0.0, 0.4, 1.0, 2.0])
+def test_yeo_johnson_against_scipy(lam):
+    z = np.random.default_rng(0).standard_normal(30)
+    np.testing.assert_allclose(yeo_johnson(z, lam), stats.yeojohnson(z, lmbda=lam), rtol=1e-12, atol=1e-14)
+
+
+def test_the_power_is_of_greatest_likelihood():
+    z = standardised(np.random.default_rng(0).lognormal(size=60))
+    best = stats.yeojohnson_normmax(z)
+    got = power_transformed(z)
+    # The grid of powers is 0.1 apart.
+    candidates = [yeo_johnson(z, lam) for lam in (np.floor(10 * best) / 10, np.ceil(10 * best) / 10)]
+    assert min(np.abs(got - c).max() for c in candidates) < 1e-12
+
+
+def test_targets_keep_the_order_and_make_failures_the_worst():
+    loss = np.array([3.0, np.nan, -1.0, 1e300, 0.0, -1e308, 1.7e308])
+    y = targets(loss, transform=True)
+    assert np.isfinite(y).all()
+    assert (np.diff(y[[5, 2, 4, 0, 3, 6]]) >= 0).all()
+    assert y[1] == y.max()
+    assert not targets(np.full(4, np.nan), transform=True).any()
+    assert not targets(np.array([2.0, 2.0, np.nan]), transform=True).any()
+    plain = targets(np.array([1.0, 2.0, 6.0]), transform=False)
+    np.testing.assert_allclose(plain, stats.zscore([1.0, 2.0, 6.0]))
