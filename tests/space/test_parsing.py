@@ -240,8 +240,8 @@ def test_spaces_that_are_none(given, error, message):
         (
             1,
             TypeError,
-            r"Parameter grid for parameter 'C' needs to be a list or a numpy array, but got 1 \(of type int\) "
-            r"instead\. Single values need to be wrapped in a list with one element\.",
+            r"Parameter grid for parameter 'C' needs to be a list or a numpy array, but got 1 "
+            r"\(of type int\) instead\. Single values need to be wrapped in a list with one element\.",
         ),
         ("1,2", TypeError, r"'C' needs to be a list or a numpy array, but got '1,2' \(of type str\) instead"),
         (None, TypeError, "'C' needs to be a list"),

@@ -230,5 +230,5 @@ def test_repr_says_what_the_user_wrote():
 def test_improper_distributions(distribution, error, message):
     with pytest.raises(error, match=message):
         from_distribution(distribution, seed=0)
-    with pytest.raises(error, match="^Parameter 'a': "):
+    with pytest.raises(error, match=r"^Parameter 'a': "):
         as_space({"a": distribution})

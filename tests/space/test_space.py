@@ -105,10 +105,13 @@ def test_params_there_and_back(space):
     for point in random_points(space):
         params = space.to_params(point)
         back = space.to_position(params)
+        np.testing.assert_array_equal(back, space.to_partial_position(params))
+        assert space.to_params(back) == pytest.approx(params, rel=1e-14)
+        if space.columns[0].name is None:  # two dicts of a list may have the same params
+            continue
         np.testing.assert_allclose(back, point, rtol=0, atol=1e-14)
         discrete = [kind != "real" for kind in space.kinds]
         np.testing.assert_array_equal(back[discrete], point[discrete])
-        np.testing.assert_array_equal(back, space.to_partial_position(params))
 
 
 @quick
@@ -234,7 +237,7 @@ def test_what_nothing_depends_on_stays_open():
     [
         (
             {"clf": "svm", "gamma": 1},
-            r"'gamma' is not in the search space, which has \['C', 'clf', 'depth', 'trees'\]",
+            r"'gamma' is not in the search space, which has \['C', 'clf'",
         ),
         ({"clf": "svm", "C": 5}, "outside the search space: C: 5 is none of the choices"),
         ({"clf": "svm", "depth": 5}, "outside the search space"),
