@@ -133,7 +133,7 @@ class Optimizer:
         X = self._sampler.ask(1 if n is None else int(n), pending)
         if not len(X):
             raise SpaceExhausted(
-                f"No candidate of the space is left: {self.n_told} were told, {len(self._pending)} are pending."
+                f"No candidate is left: {self.n_told} were told, {len(self._pending)} are pending."
             )
         proposed = []
         for point in X:

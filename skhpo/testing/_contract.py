@@ -170,7 +170,8 @@ def check_replay_equals_original(sampler: Sampler) -> None:
             X = np.concatenate([X for X, _ in drive.told] or [np.empty((0, space.d))])
             loss = np.concatenate([loss for _, loss in drive.told] or [np.empty(0)])
             at_once, singly = (sampler.start(space, seed=5, n_trials=60) for _ in range(2))
-            at_once.tell(X, loss)
+            if len(X):
+                at_once.tell(X, loss)
             for j in range(len(X)):
                 singly.tell(X[j : j + 1], loss[j : j + 1])
             for replay, how in ((at_once, "in one batch"), (singly, "one by one")):

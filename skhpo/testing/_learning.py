@@ -21,7 +21,11 @@ def check_beats_random_search(sampler: Sampler) -> None:
     search itself passes with a probability of 1%.
     """
     best = [_best_of_sphere(sampler, seed) for seed in range(8)]
-    baseline = [_best_of_sphere(RandomSampler(), seed) for seed in range(1000, 1200)]
+    # Random search need not be told, so its 40 points are asked for at once.
+    baseline = [
+        np.log10(sphere(RandomSampler().start(reals(2), seed=seed).ask(40)).min())
+        for seed in range(1000, 1200)
+    ]
     test = stats.ttest_ind(best, baseline, equal_var=False, alternative="less")
     require(
         bool(test.pvalue < _FLAKE_RATE),
@@ -32,10 +36,13 @@ def check_beats_random_search(sampler: Sampler) -> None:
 
 def _best_of_sphere(sampler: Sampler, seed: int) -> float:
     run = sampler.start(reals(2), seed=seed, n_trials=40)
+    best = np.inf
     for _ in range(40):
         X = run.ask()
-        run.tell(X, sphere(X))
-    return float(np.log10(run.history.loss.min()))
+        loss = sphere(X)
+        run.tell(X, loss)
+        best = min(best, loss[0])
+    return float(np.log10(best))
 
 
 def check_stays_away_from_failures(sampler: Sampler) -> None:
@@ -54,7 +61,7 @@ def check_stays_away_from_failures(sampler: Sampler) -> None:
             fails = X[0, 0] > 0.5
             run.tell(X, np.array([np.nan if fails else (X[0, 1] - 0.3) ** 2]))
             n_failed += int(fails and i >= 20)
-    allowed = int(stats.binom.ppf(_FLAKE_RATE, 80, 0.5))
+    allowed = int(stats.binom.ppf(_FLAKE_RATE, 80, 0.5)) - 1
     require(
         n_failed <= allowed,
         f"{n_failed} of 80 proposals lie in the half of the domain that always fails, at most {allowed} may.",
@@ -65,7 +72,7 @@ def check_prefers_the_better_choice(sampler: Sampler) -> None:
     """Of three choices, the one that is always best is proposed more often than one time in three.
 
     Protects categorical columns, which a sphere does not test. Of the last 20 of 40 proposals of 4
-    seeds, at least 37 must have it: with chances of a third there would be as many with a probability of 1%.
+    seeds, at least 38 must have it: with chances of a third there would be as many with a probability of 1%.
     """
     space = Space([Column("c", Categorical(list("abc"))), Column("x", Real(0.0, 1.0))])
     n_best = 0
