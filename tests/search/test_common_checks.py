@@ -1,6 +1,5 @@
 """scikit-learn's checks of estimators, with no failure that RandomizedSearchCV does not have."""
 
-from scipy.stats import loguniform
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -12,10 +11,18 @@ CLASSIFIER, REGRESSOR = LogisticRegression(), Ridge()
 def searches():
     for search_class in (SearchCV, TPESearchCV, BayesSearchCV, CMAESSearchCV):
         for estimator, name in ((CLASSIFIER, "C"), (REGRESSOR, "alpha")):
-            space = {name: loguniform(1e-2, 1e2)}
+            # A tuple, as the repr of a scipy distribution differs from process to process.
+            space = {name: (1e-2, 1e2, "log-uniform")}
             yield search_class(estimator, space, n_iter=3, cv=2, random_state=0, error_score="raise")
 
 
-@parametrize_with_checks(list(searches()))
+def expected_failures(search):
+    """What scikit-learn lists for RandomizedSearchCV, as far as it fails."""
+    if isinstance(search.estimator, Ridge):
+        return {"check_supervised_y_2d": "Ridge takes 2-d targets and does not warn of them"}
+    return {}
+
+
+@parametrize_with_checks(list(searches()), expected_failed_checks=expected_failures)
 def test_sklearn_compatible(estimator, check):
     check(estimator)

@@ -19,13 +19,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import (
-    BaseSearchCV,
     GridSearchCV,
     GroupKFold,
     KFold,
     RandomizedSearchCV,
     cross_val_score,
 )
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -167,7 +167,9 @@ class TestDeterminism:
     def test_global_generator_is_neither_read_nor_moved(self, search_class, iris, two_folds):
         np.random.seed(0)  # noqa: NPY002
         before = np.random.get_state()[1].copy()  # noqa: NPY002
-        search_class(SVC(), SPACE, n_iter=12, cv=two_folds, random_state=0).fit(*iris)
+        search_class(FailsAbove(limit=2.0), {"x": (0.0, 1.0)}, n_iter=25, cv=two_folds, random_state=0).fit(
+            *iris
+        )
         np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
     def test_generator_instance_moves_on(self, iris, two_folds):
