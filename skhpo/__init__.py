@@ -1,3 +1,8 @@
-"""Hyper-parameter search for scikit-learn."""
+"""Hyper-parameter search that takes the seat of scikit-learn's ``GridSearchCV``."""
+
+from skhpo.optimizer import Optimizer
+from skhpo.search import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
 
 __version__ = "0.1.0"
+
+__all__ = ["BayesSearchCV", "CMAESSearchCV", "Optimizer", "SearchCV", "TPESearchCV", "__version__"]

@@ -83,7 +83,7 @@ def test_initial_candidates_of_a_wrong_type(search_class, initial):
         ({"x": (-1.0, 1.0, "log-uniform")}, "low > 0"),
         ({"x": (0.0, np.inf)}, "finite"),
         ({"x": (np.nan, 1.0)}, "finite"),
-        ({"x": (0.0, 1.0, "lognormal")}, "x"),
+        ({"x": (0.0, 1.0, "loguniform")}, "unknown prior"),
         ({"x": np.ones((2, 2))}, "one-dimensional"),
         ({"x": loguniform(1, 1)}, "x"),
     ],
