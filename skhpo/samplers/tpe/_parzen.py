@@ -1,0 +1,197 @@
+"""Parzen estimators over a conditional search space.
+
+A Parzen estimator is a mixture of one kernel for each observed point and of the prior.
+A kernel is a product over the columns of the space, taken down the tree,
+
+    k(x | x_i) = prod_{j active in x} k_j(x_j | x_ij),                                  (1)
+    p(x) = w_0 p_0(x) + sum_i w_i k(x | x_i)                                            (2)
+
+(Watanabe 2023, section 3.3; Bergstra 2011, section 4), so that it is a joint density of all
+columns and not a product of marginal ones. In a column in which x_i is inactive its kernel has
+nothing to say and is the prior, k_j(. | NaN) = p_0j. Each factor of (1) then integrates to one
+given the columns above it in the tree, hence so does (1), and points with different active
+columns are weighed by the same mixture: the branches are compared by the kernels of their
+choice, the values under a branch by the points that had one there.
+
+All densities are taken with respect to the prior p_0, that is to the uniform distribution of
+positions in the unit cube. This makes the columns of all kinds commensurable: p_0 and every
+factor in which either point is inactive are exactly 1.
+
+===========  ==================================================================================
+kind         k_j(x | mu), relative to the prior
+===========  ==================================================================================
+real         phi((x - mu) / sigma) / (sigma Z), Z = Phi((1 - mu) / sigma) - Phi(-mu / sigma)
+ordinal      the same density averaged over the cell [a, b] of x: its mass over b - a
+categorical  L (1 - b) for x = mu, else L b / (L - 1): Aitchison & Aitken 1976, L levels
+===========  ==================================================================================
+
+Notation
+--------
+d     : number of columns of the space
+m     : number of kernels without the prior
+c     : number of points at which the density is wanted
+X     : (m, d), the points of the kernels, canonical; NaN where inactive
+sigma : (m, d), bandwidths of the ordered columns
+b     : (m, d), probability to leave the level, in the categorical columns
+w     : (m + 1,), weights of the kernels, that of the prior last; they sum to one
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from skhpo.space import Space
+
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+_NARROW = 1e-6
+"""Cells narrower than this are points: their mass would be lost to cancellation, and the density
+is the same all over them to 1e-10."""
+
+
+def gaussian_mass(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Phi(high) - Phi(low), to full relative precision in both tails.
+
+    On the right Phi is close to one and differences of it cancel, so there [low, high] is
+    exchanged for [-high, -low], which has the same mass. Beyond 37 standard deviations it is 0.
+    """
+    right = low + high > 0
+    return ndtr(np.where(right, -low, high)) - ndtr(np.where(right, -high, low))
+
+
+class ParzenEstimator:
+    """The mixture (2): a density on the space that can be evaluated and drawn from.
+
+    Parameters
+    ----------
+    space : Space
+    X : ndarray of shape (m, d)
+        Points of the kernels, canonical.
+    bandwidths : ndarray of shape (m, d)
+        sigma in the ordered columns, b in the categorical ones; what stands where a point is
+        inactive is ignored as long as it is positive.
+    weights : ndarray of shape (m + 1,)
+        Weights of the kernels and, last, of the prior; they sum to one.
+    """
+
+    def __init__(self, space: Space, X: np.ndarray, bandwidths: np.ndarray, weights: np.ndarray) -> None:
+        self.space, self.X, self.weights = space, X, weights
+        kinds = np.array(space.kinds)
+        self._real = np.flatnonzero(kinds == "real")
+        self._ordinal = np.flatnonzero(kinds == "ordinal")
+        self._categorical = np.flatnonzero(kinds == "categorical")
+        self._active = ~np.isnan(X)
+        self._n_levels = np.array([int(space.columns[j].dimension.n_levels) for j in self._categorical], int)
+        # One indicator for each level of each categorical column, side by side.
+        self._level_column = np.repeat(np.arange(len(self._categorical)), self._n_levels)
+        self._level = np.concatenate([np.arange(n) for n in self._n_levels] + [np.empty(0, int)])
+
+        self._b = bandwidths[:, self._categorical]
+        self._own_level = self._levels_of(X)
+        ordered = kinds != "categorical"
+        self._mu = np.where(self._active & ordered, X, 0.5)
+        self._sigma = np.where(ordered, bandwidths, 1.0)
+        # mu lies in [0, 1], so that one of the two edges is no tail and Z is never small.
+        self._cdf_low = ndtr(-self._mu / self._sigma)
+        self._Z = ndtr((1 - self._mu) / self._sigma) - self._cdf_low
+        self._coefficients = self._linear_coefficients()
+
+    def _levels_of(self, X: np.ndarray) -> np.ndarray:
+        """Level numbers in the categorical columns; NaN where inactive."""
+        return np.minimum(np.floor(X[:, self._categorical] * self._n_levels), self._n_levels - 1)
+
+    def _linear_coefficients(self) -> np.ndarray:
+        """Coefficients (p, m) of the logarithms of the real and categorical factors.
+
+        The logarithm of a Gaussian is linear in (x^2, x, 1), that of a table in the indicators of
+        its levels; so the sum of all these columns is one product of matrices.
+        """
+        mu, sigma, Z = (array[:, self._real] for array in (self._mu, self._sigma, self._Z))
+        precision = sigma**-2.0
+        constant = -0.5 * precision * mu**2 - np.log(sigma * Z) - _LOG_SQRT_2PI
+        gaussian = [
+            np.where(self._active[:, self._real], part, 0.0)
+            for part in (-0.5 * precision, precision * mu, constant)
+        ]
+        n_levels, b = self._n_levels[self._level_column], self._b[:, self._level_column]
+        same = self._own_level[:, self._level_column] == self._level
+        probability = np.where(same, 1 - b, b / np.maximum(n_levels - 1, 1))
+        speaks = self._active[:, self._categorical[self._level_column]] & (n_levels > 1)
+        table = np.log(np.where(speaks, n_levels * probability, 1.0))
+        return np.concatenate([*gaussian, table], axis=1).T
+
+    def _features(self, X: np.ndarray) -> np.ndarray:
+        """What the coefficients are multiplied with (c, p); zero where x is inactive."""
+        x = X[:, self._real]
+        one = (~np.isnan(x)).astype(float)
+        x = np.where(one, x, 0.0)
+        same = self._levels_of(X)[:, self._level_column] == self._level
+        return np.concatenate([x * x, x, one, same], axis=1)
+
+    def log_kernels(self, X: np.ndarray) -> np.ndarray:
+        """Logarithm (c, m) of k(x | x_i), equation (1), relative to the prior.
+
+        Parameters
+        ----------
+        X : ndarray of shape (c, d)
+            Canonical points.
+        """
+        log_k = self._features(X) @ self._coefficients
+        for j in self._ordinal:
+            log_k += self._log_ordinal(j, X[:, j])
+        return log_k
+
+    def _log_ordinal(self, j: int, x: np.ndarray) -> np.ndarray:
+        """Logarithm (c, m) of k_j at the positions x (c,) of the ordinal column j."""
+        # Few levels make few different cells and kernels, at which the factor is worked out once.
+        cells, cell_of = np.unique(x, return_inverse=True)
+        kernels, kernel_of = np.unique(self._mu[:, j] + 1j * self._sigma[:, j], return_inverse=True)
+        mu, sigma = kernels.real, kernels.imag
+        Z = gaussian_mass(-mu / sigma, (1 - mu) / sigma)
+        low, high = (edge[:, None] for edge in self.space.columns[j].dimension.cells(cells))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_factor = np.log(gaussian_mass((low - mu) / sigma, (high - mu) / sigma) / ((high - low) * Z))
+        narrow = (high - low < _NARROW)[:, 0]
+        if narrow.any():
+            z = (cells[narrow, None] - mu) / sigma
+            log_factor[narrow] = -0.5 * z * z - _LOG_SQRT_2PI - np.log(sigma * Z)
+        log_factor[np.isnan(cells)] = 0.0
+        return np.where(self._active[:, j], log_factor[np.ix_(cell_of, kernel_of)], 0.0)
+
+    def log_density(self, X: np.ndarray) -> np.ndarray:
+        """Logarithm (c,) of p(x), equation (2), relative to the prior.
+
+        Parameters
+        ----------
+        X : ndarray of shape (c, d)
+            Canonical points.
+        """
+        with np.errstate(divide="ignore"):
+            log_w = np.log(self.weights)
+        log_terms = self.log_kernels(X) + log_w[:-1]
+        # logsumexp, where the prior's term, log w_0 + log 1, is one more that may be the largest.
+        top = np.maximum(log_terms.max(axis=1, initial=-np.inf), log_w[-1])
+        return top + np.log(np.exp(log_terms - top[:, None]).sum(axis=1) + np.exp(log_w[-1] - top))
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Independent canonical points (n, d) from the mixture.
+
+        The kernel is drawn first and then every column from its factor, so that the choices of
+        branches and the values under them come from one observation or, where it is inactive,
+        from the prior.
+        """
+        kernel = rng.choice(len(self.weights), size=n, p=self.weights)
+        U = rng.random((n, self.space.d))
+        from_kernel = np.flatnonzero(kernel < len(self.X))
+        i, u = kernel[from_kernel], U[from_kernel]
+        mu, sigma = self._mu[i], self._sigma[i]
+        drawn = np.clip(mu + sigma * ndtri(self._cdf_low[i] + u * self._Z[i]), 0.0, 1.0)
+        # One uniform number does both: below b it leaves, and b is cut into equal parts.
+        v, b = u[:, self._categorical], self._b[i]
+        step = np.where(v < b, 1 + np.floor(v / np.where(b > 0, b, 1.0) * (self._n_levels - 1)), 0)
+        level = (self._own_level[i] + step) % self._n_levels
+        drawn[:, self._categorical] = (level + 0.5) / self._n_levels
+        U[from_kernel] = np.where(self._active[i], drawn, u)
+        return self.space.canonical(U)

@@ -1,0 +1,193 @@
+"""Parzen estimators against scipy, quadrature and sums over all levels."""
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from skhpo.samplers.tpe._bandwidths import neighbour_gaps, select_bandwidths
+from skhpo.samplers.tpe._parzen import ParzenEstimator, gaussian_mass
+from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
+
+
+def _estimator(space, X, bandwidths, weights):
+    X = space.canonical(np.array(X, dtype=float))
+    return ParzenEstimator(space, X, np.array(bandwidths, dtype=float), np.array(weights, dtype=float))
+
+
+def _truncnorm(x, mu, sigma):
+    return stats.truncnorm.pdf(x, -mu / sigma, (1 - mu) / sigma, loc=mu, scale=sigma)
+
+
+@pytest.fixture
+def tree():
+    """A choice between a real column and two discrete ones, with one more column for both."""
+    return Space(
+        [
+            Column("model", Categorical(["a", "b", "c"])),
+            Column("rate", Real(0.0, 1.0), 0, frozenset([0])),
+            Column("size", Integer(1, 4), 0, frozenset([1, 2])),
+            Column("kind", Categorical(["x", "y"]), 0, frozenset([2])),
+            Column("shared", Real(0.0, 1.0)),
+        ]
+    )
+
+
+@pytest.fixture
+def mixture(tree):
+    X = [[1 / 6, 0.3, np.nan, np.nan, 0.9], [0.5, np.nan, 0.4, np.nan, 0.2], [0.9, np.nan, 0.9, 0.8, 0.5]]
+    bandwidths = [[0.2, 0.1, 1.0, 1.0, 0.3], [0.3, 1.0, 0.2, 1.0, 0.05], [0.1, 1.0, 0.5, 0.4, 0.6]]
+    return _estimator(tree, X, bandwidths, [0.4, 0.2, 0.3, 0.1])
+
+
+@pytest.mark.parametrize(
+    "low, high", [(-1.0, 0.5), (8.0, 8.1), (-8.1, -8.0), (20.0, 30.0), (-1e-3, 1e-3), (-30.0, 30.0)]
+)
+def test_gaussian_mass_is_exact_in_both_tails(low, high):
+    # Quadrature of the density, scaled by its largest value so that tails do not underflow.
+    top = min(abs(low), abs(high)) if low * high > 0 else 0.0
+    inside = [0.0] if low < 0 < high else None
+    scaled, _ = integrate.quad(
+        lambda z: np.exp((top**2 - z * z) / 2), low, high, points=inside, epsabs=0, epsrel=1e-12, limit=500
+    )
+    mass = gaussian_mass(np.array([low]), np.array([high]))[0]
+    np.testing.assert_allclose(mass, scaled * np.exp(-(top**2) / 2) / np.sqrt(2 * np.pi), rtol=1e-10)
+
+
+@pytest.mark.parametrize("mu, sigma", [(0.3, 0.1), (0.0, 0.03), (1.0, 0.5), (0.999, 1e-3), (0.5, 1.0)])
+def test_real_kernel_is_scipys_truncated_normal(mu, sigma):
+    space = Space([Column("x", Real(0, 1))])
+    x = np.linspace(0, 1, 101)
+    log_k = _estimator(space, [[mu]], [[sigma]], [0.5, 0.5]).log_kernels(x[:, None])[:, 0]
+    expected = stats.truncnorm.logpdf(x, -mu / sigma, (1 - mu) / sigma, loc=mu, scale=sigma)
+    np.testing.assert_allclose(log_k, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_mixture_of_reals_is_the_weighted_sum_of_products():
+    space = Space([Column("x", Real(0, 1)), Column("y", Real(-5, 5))])
+    X, sigma, w = [[0.2, 0.9], [0.6, 0.1]], [[0.1, 0.3], [0.05, 0.5]], [0.5, 0.3, 0.2]
+    points = np.random.default_rng(0).random((50, 2))
+    expected = np.full(50, w[2])
+    for i in range(2):
+        expected += w[i] * np.prod([_truncnorm(points[:, j], X[i][j], sigma[i][j]) for j in range(2)], axis=0)
+    log_p = _estimator(space, X, sigma, w).log_density(points)
+    np.testing.assert_allclose(log_p, np.log(expected), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "dimension", [Integer(3, 9), Integer(1, 50, log=True), Ordinal([0.1, 1, 7]), Integer(0, 20_000)]
+)
+@pytest.mark.parametrize("mu, sigma", [(0.02, 0.03), (0.7, 0.2), (1.0, 1.0)])
+def test_ordinal_kernel_is_the_mass_of_the_cell(dimension, mu, sigma):
+    space = Space([Column("x", dimension)])
+    levels = np.unique(dimension.levels())
+    mu = space.canonical([[mu]])[0, 0]
+    low, high = dimension.cells(levels)
+    log_k = _estimator(space, [[mu]], [[sigma]], [0.5, 0.5]).log_kernels(levels[:, None])[:, 0]
+    mass = np.exp(log_k) * (high - low)
+    assert mass.sum() == pytest.approx(1.0, abs=1e-10)
+    kernel = stats.truncnorm(-mu / sigma, (1 - mu) / sigma, loc=mu, scale=sigma)
+    np.testing.assert_allclose(mass, kernel.cdf(high) - kernel.cdf(low), rtol=1e-7, atol=1e-14)
+
+
+def test_ordinal_kernel_of_cells_too_narrow_for_a_difference_is_the_density():
+    dimension = Integer(0, 2**49)
+    space = Space([Column("x", dimension)])
+    x = space.canonical(np.array([[0.1], [0.5], [0.77]]))
+    log_k = _estimator(space, [[0.4]], [[0.1]], [0.5, 0.5]).log_kernels(x)[:, 0]
+    np.testing.assert_allclose(log_k, np.log(_truncnorm(x[:, 0], 0.4, 0.1)), rtol=1e-9)
+
+
+def test_categorical_kernel_by_hand():
+    # L = 4, b = 0.3: the own level keeps 0.7, the three others have 0.1 each; the prior gives 1/4.
+    space = Space([Column("x", Categorical(list("abcd"))), Column("y", Categorical(["only"]))])
+    levels = space.canonical(np.array([[j / 4 + 0.1, 0.5] for j in range(4)]))
+    log_k = _estimator(space, [[0.6, 0.5]], [[0.3, 0.1]], [0.5, 0.5]).log_kernels(levels)[:, 0]
+    np.testing.assert_allclose(np.exp(log_k), [0.4, 0.4, 2.8, 0.4], rtol=1e-12)
+
+
+def test_density_on_a_tree_integrates_to_one(tree, mixture):
+    """Summed over the discrete columns of each branch, integrated over its real ones."""
+    t, weight = np.polynomial.legendre.leggauss(60)
+    t, weight = (t + 1) / 2, weight / 2
+    total = 0.0
+    for kind in tree.columns[3].dimension.levels():
+        for size in tree.columns[2].dimension.levels():
+            for model in tree.columns[0].dimension.levels():
+                rate, shared = (grid.ravel() for grid in np.meshgrid(t, t))
+                columns = [np.full(3600, model), rate, np.full(3600, size), np.full(3600, kind), shared]
+                # Inactive columns are dropped by ``canonical``; each dropped level is counted once.
+                p = np.exp(mixture.log_density(tree.canonical(np.stack(columns, axis=1))))
+                total += (1 / 3) * (1 / 4) * (1 / 2) * (p @ np.outer(weight, weight).ravel())
+    assert total == pytest.approx(1.0, abs=1e-6)
+
+
+def test_kernel_says_nothing_about_columns_that_either_point_lacks(tree, mixture):
+    # A point of branch c seen by the kernel of branch b (b's size is active in both, kind is not).
+    x = tree.canonical(np.array([[0.9, np.nan, 0.4, 0.2, 0.3]]))
+    k = np.exp(mixture.log_kernels(x))[0]
+    leave = 3 * 0.3 / 2
+    size = stats.truncnorm(-0.375 / 0.2, 0.625 / 0.2, loc=0.375, scale=0.2)
+    expected = leave * 4 * (size.cdf(0.5) - size.cdf(0.25)) * _truncnorm(0.3, 0.2, 0.05)
+    assert k[1] == pytest.approx(expected, rel=1e-9)
+    # The kernel of branch a shares the choice and the last column only.
+    assert k[0] == pytest.approx(3 * 0.2 / 2 * _truncnorm(0.3, 0.9, 0.3), rel=1e-9)
+
+
+def test_samples_follow_the_density(tree, mixture):
+    """Shares of the branches and distributions within them, against the kernels by hand."""
+    n = 20_000
+    X = mixture.sample(n, np.random.default_rng(0))
+    np.testing.assert_array_equal(X, tree.canonical(X))
+    # P(model = a) = 0.4 * 0.8 + 0.2 * 0.15 + 0.3 * 0.05 + 0.1 / 3, and so on.
+    levels = tree.branch(0, X[:, 0])
+    stay, leave = [0.8, 0.7, 0.9], [0.1, 0.15, 0.05]
+    for level in range(3):
+        p = sum(w * (stay[i] if i == level else leave[i]) for i, w in enumerate([0.4, 0.2, 0.3])) + 0.1 / 3
+        assert np.mean(levels == level) == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / n))
+    rate = X[levels == 0, 1]
+    share = 0.4 * 0.8 / (0.4 * 0.8 + 0.2 * 0.15 + 0.3 * 0.05 + 0.1 / 3)
+
+    def cdf(x):
+        return share * stats.truncnorm.cdf(x, -3, 7, loc=0.3, scale=0.1) + (1 - share) * x
+
+    assert stats.kstest(rate, cdf).pvalue > 1e-3
+
+
+def test_no_kernels_leave_the_prior(tree):
+    prior = _estimator(tree, np.empty((0, 5)), np.empty((0, 5)), [1.0])
+    X = prior.sample(200, np.random.default_rng(1))
+    np.testing.assert_allclose(prior.log_density(X), 0.0, atol=1e-15)
+    assert set(tree.branch(0, X[:, 0])) == {0, 1, 2}
+
+
+def test_far_points_have_the_density_of_the_prior():
+    space = Space([Column("x", Real(0, 1)), Column("y", Integer(1, 100))])
+    estimator = _estimator(space, [[0.0, 0.005]], [[1e-3, 1e-3]], [0.75, 0.25])
+    far = space.canonical(np.array([[0.9, 0.9]]))
+    np.testing.assert_allclose(estimator.log_density(far), np.log(0.25), rtol=1e-12)
+
+
+def test_neighbour_gaps_by_hand():
+    x = np.array([0.5, 0.1, 0.2, 0.5, 0.9])
+    np.testing.assert_allclose(neighbour_gaps(x), [0.4, 0.1, 0.3, 0.4, 0.4])
+    np.testing.assert_allclose(neighbour_gaps(np.array([0.3, 0.3])), [0.7, 0.7])
+
+
+def test_bandwidths_by_hand():
+    space = Space(
+        [
+            Column("c", Categorical(["a", "b"])),
+            Column("x", Real(0, 1), 0, frozenset([0])),
+            Column("y", Real(0, 1)),
+        ]
+    )
+    X = np.array([[0.25, 0.5, 0.50], [0.25, 0.6, 0.51], [0.75, np.nan, 0.52]])
+    b = select_bandwidths(space, X, min_factor=0.03, exponent=2.0)
+    # Three points on two levels: b = (1/4) / (1 + 2/4). The clip (3 + 2)^-2 is above the gaps in y,
+    # (2 + 2)^-2 is below the gap in x.
+    np.testing.assert_allclose(b[:, 0], 1 / 6)
+    np.testing.assert_allclose(b[:, 1], [0.1, 0.1, 1.0])
+    np.testing.assert_allclose(b[:, 2], 0.04)
+    # Where points are many the clip is the least bandwidth: 8^-2 < 0.03.
+    many = np.column_stack([np.full(6, 0.25), np.linspace(0.5, 0.501, 6), np.full(6, 0.5)])
+    np.testing.assert_allclose(select_bandwidths(space, many, 0.03, 2.0)[:, 1], 0.03)

@@ -1,0 +1,219 @@
+"""The tree-structured Parzen estimator: its split, its choice, and histories that are no help."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.stats import qmc
+
+from skhpo.samplers.tpe import TPESampler
+from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
+
+
+@pytest.fixture
+def line():
+    return Space([Column("x", Real(0.0, 1.0))])
+
+
+@pytest.fixture
+def tree():
+    return Space(
+        [
+            Column("model", Categorical(["a", "b"])),
+            Column("rate", Real(0.0, 1.0), 0, frozenset([0])),
+            Column("depth", Integer(1, 20), 0, frozenset([1])),
+            Column("kind", Categorical(["x", "y", "z"]), 0, frozenset([1])),
+            Column("shared", Real(0.0, 1.0)),
+        ]
+    )
+
+
+def _told(space, X, loss, **options):
+    run = TPESampler(**options).start(space, seed=0)
+    run.tell(np.asarray(X, dtype=float), np.asarray(loss, dtype=float))
+    run.n_asked = len(X)
+    return run
+
+
+def _search(space, objective, n, seed=0, **options):
+    run = TPESampler(**options).start(space, seed=seed)
+    for _ in range(n):
+        X = run.ask()
+        run.tell(X, [objective(X[0])])
+    return run
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({"n_startup": 0}, ValueError),
+        ({"n_startup": 2.5}, TypeError),
+        ({"n_ei_candidates": 0}, ValueError),
+        ({"max_below": True}, TypeError),
+        ({"gamma": 0.0}, ValueError),
+        ({"gamma": 1.5}, ValueError),
+        ({"gamma": "0.1"}, TypeError),
+        ({"prior_weight": -1.0}, ValueError),
+        ({"prior_weight": np.inf}, ValueError),
+        ({"min_bandwidth_factor": np.nan}, ValueError),
+        ({"magic_clip_exponent": 0}, ValueError),
+        ({"weights": "rank"}, ValueError),
+    ],
+)
+def test_bad_options_are_named(options, error):
+    (name,) = options
+    with pytest.raises(error, match=name):
+        TPESampler(**options)
+
+
+def test_the_design_is_scrambled_sobol(tree):
+    run = TPESampler(n_startup=8).start(tree, seed=3)
+    X = np.concatenate([run.ask(5), run.ask(3)])
+    expected = qmc.Sobol(5, scramble=True, rng=3).random_base2(5)[:8]
+    np.testing.assert_array_equal(X, tree.canonical(expected))
+
+
+def test_split_and_weights_by_hand(line):
+    # Ten losses and gamma 0.25: ceil(2.5) = 3 below, y* = 0.4, improvements 0.4, 0.3, 0.1.
+    loss = np.array([0.9, 0.1, 0.5, 0.0, 0.7, 0.3, 0.8, 0.4, 0.6, 1.0])
+    run = _told(line, np.linspace(0.05, 0.95, 10)[:, None], loss, gamma=0.25)
+    below, above, weights = run._split()
+    np.testing.assert_allclose(below[:, 0], [0.35, 0.15, 0.55])
+    np.testing.assert_allclose(weights, [0.4, 0.3, 0.1])
+    assert len(above) == 7
+    assert len(_told(line, run.history.X, loss, gamma=0.25, max_below=2)._split()[0]) == 2
+    uniform = _told(line, run.history.X, loss, gamma=0.25, weights="uniform")
+    np.testing.assert_array_equal(uniform._split()[2], np.ones(3))
+
+
+def test_failures_are_above_and_do_not_count_towards_the_share(line):
+    loss = [np.nan, 0.2, np.inf, 0.1, np.nan, np.nan, np.nan, np.nan]
+    below, above, _ = _told(line, np.linspace(0.1, 0.9, 8)[:, None], loss, gamma=0.5)._split()
+    np.testing.assert_allclose(below[:, 0], [0.1 + 3 * 0.8 / 7])
+    assert len(above) == 7
+
+
+def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
+    """l and g are put together again from scipy's truncated normals and bandwidths worked by hand."""
+    X = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.8])
+    loss = np.array([3.0, 0.0, 1.0, 2.0, 5.0, 4.0])
+    run = _told(
+        line, X[:, None], loss, n_startup=1, gamma=0.3, min_bandwidth_factor=0.1, magic_clip_exponent=2.0
+    )
+
+    # Two below, x = 0.2 and 0.3, y* = 2: weights 2 and 1, prior 1.5. The gap is 0.1, the clip
+    # (2 + 2)^-2 < 0.1. Above are 0.1, 0.5, 0.6, 0.8 with the gaps 0.4, 0.4, 0.2, 0.2.
+    def density(x, mu, sigma, w, prior):
+        kernels = [
+            stats.truncnorm.pdf(x, -a / s, (1 - a) / s, loc=a, scale=s)
+            for a, s in zip(mu, sigma, strict=True)
+        ]
+        return (np.dot(w, kernels) + prior) / (sum(w) + prior)
+
+    candidates = run._estimator(*run._split()[::2]).sample(24, np.random.default_rng(5))[:, 0]
+    below = density(candidates, [0.2, 0.3], [0.1, 0.1], [2.0, 1.0], 1.5)
+    above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.2, 0.2], np.ones(4), 1.0)
+    proposal = run._propose(1, np.empty((0, 1)), np.random.default_rng(5))
+    assert proposal[0, 0] == candidates[np.argmax(below / above)]
+
+
+def test_pending_points_push_proposals_away(line):
+    X = np.linspace(0.02, 0.98, 40)[:, None]
+    run = _told(line, X, (X[:, 0] - 0.5) ** 2)
+    pending = np.linspace(0.45, 0.5, 8)[:, None]
+    alone, beside = (
+        np.array([run._propose(1, p, np.random.default_rng(i))[0, 0] for i in range(60)])
+        for p in (np.empty((0, 1)), pending)
+    )
+    assert np.mean((alone > 0.44) & (alone < 0.51)) > 0.3
+    assert np.mean((beside > 0.44) & (beside < 0.51)) < 0.1
+
+
+def test_failed_region_is_avoided(line):
+    X = np.linspace(0.01, 0.99, 50)[:, None]
+    run = _told(line, X, np.where(X[:, 0] > 0.4, np.nan, 1.0))
+    proposals = run.ask(30)[:, 0]
+    assert np.mean(proposals < 0.45) > 0.8
+
+
+def test_values_that_were_seen_are_not_drawn_again():
+    space = Space([Column("x", Integer(1, 30))])
+    seen = space.canonical(np.linspace(0, 1, 21)[:, None])
+    seen = np.unique(seen, axis=0)
+    run = _told(space, seen, np.abs(seen[:, 0] - 0.5))
+    known = {float(x) for x in seen[:, 0]}
+    free = [float(run._propose(1, np.empty((0, 1)), np.random.default_rng(i))[0, 0]) for i in range(20)]
+    assert known.isdisjoint(free)
+
+
+@pytest.mark.parametrize("told", ["nothing", "failures", "constant", "one"])
+def test_histories_that_teach_nothing(tree, told):
+    rng = np.random.default_rng(0)
+    X = rng.random((30, 5))
+    loss = {"failures": np.full(30, np.nan), "constant": np.ones(30), "one": np.r_[1.0, np.full(29, np.nan)]}
+    run = TPESampler(n_startup=1).start(tree, seed=1)
+    if told in loss:
+        run.tell(X, loss[told])
+    run.n_asked = 30
+    proposals = run.ask(20)
+    np.testing.assert_array_equal(proposals, tree.canonical(proposals))
+    assert len({row.tobytes() for row in proposals}) == 20
+
+
+def test_a_space_of_one_point_is_asked_once():
+    space = Space([Column("a", Categorical(["only"])), Column("b", Ordinal([3]))])
+    run = TPESampler().start(space, seed=0)
+    X = run.ask()
+    assert X.shape == (1, 2)
+    run.tell(X, [1.0])
+    assert run.ask().shape == (0, 2)
+
+
+def test_columns_of_one_level_do_not_disturb_the_others():
+    space = Space([Column("a", Categorical(["only"])), Column("b", Ordinal([3])), Column("x", Real(0, 1))])
+    run = _search(space, lambda x: (x[2] - 0.3) ** 2, 40)
+    assert run.history.loss.min() < 1e-3
+
+
+def test_a_finite_space_is_asked_through():
+    space = Space([Column("a", Categorical(list("abcd"))), Column("b", Ordinal([1, 2, 4]))])
+    run = _search(space, lambda x: x.sum(), 12, n_startup=4)
+    assert len({row.tobytes() for row in run.history.X}) == 12
+    assert len(run.ask()) == 0
+
+
+def test_fifty_dimensions():
+    space = Space([Column(f"x{j}", Real(0, 1)) for j in range(50)])
+    run = _search(space, lambda x: ((x - 0.3) ** 2).sum(), 60)
+    assert np.isfinite(run.history.X).all()
+    assert run.history.loss[40:].min() < run.history.loss[:10].min()
+
+
+def test_the_branch_of_the_best_points_is_found(tree):
+    """Branch b is better by 0.5 and its depth of 7 best of all; a's rate does not matter to it."""
+
+    def objective(x):
+        if x[0] < 0.5:
+            return 0.5 + (x[1] - 0.5) ** 2 + (x[4] - 0.8) ** 2
+        return abs(x[2] - 6.5 / 20) + 0.3 * (x[3] > 1 / 3) + (x[4] - 0.8) ** 2
+
+    runs = [_search(tree, objective, 60, seed=seed) for seed in range(5)]
+    assert np.median([run.history.loss.min() for run in runs]) < 0.05
+    assert np.mean([np.mean(run.history.X[30:, 0] > 0.5) for run in runs]) > 0.7
+
+
+def test_replayed_tells_give_the_same_proposal(tree):
+    run = _search(tree, lambda x: np.nansum(x), 30, seed=7)
+    replay = TPESampler().start(tree, seed=7)
+    replay.tell(run.history.X, run.history.loss)
+    replay.n_asked = run.n_asked
+    pending = tree.canonical(np.random.default_rng(2).random((3, 5)))
+    np.testing.assert_array_equal(run.ask(4, pending), replay.ask(4, pending))
+
+
+def test_arguments_are_left_alone(tree):
+    run = _search(tree, lambda x: np.nansum(x), 15)
+    pending = tree.canonical(np.random.default_rng(2).random((3, 5)))
+    X, copy = run.history.X.copy(), pending.copy()
+    run.ask(3, pending)
+    np.testing.assert_array_equal(pending, copy)
+    np.testing.assert_array_equal(run.history.X, X)
