@@ -160,7 +160,8 @@ def pipeline(seed: int) -> Task:
     return Task(space, _pipeline_loss, optimum=_OPTIMA["pipeline"])
 
 
-_OPTIMA = {"svc": 1.0, "boosting": 1e3, "pipeline": 2.0}
+# The least of the reference search and of some hundred runs of quality.py.
+_OPTIMA = {"svc": 0.0036242433065230674, "boosting": 55.88654103548398, "pipeline": 0.013114438261372924}
 
 
 def _reference(task: Task, n: int = 2000) -> float:
