@@ -182,8 +182,8 @@ def update(c: Constants, s: State, Y: np.ndarray, w_plus: np.ndarray, w_minus: n
         s.B @ (w_plus @ Z)
     )  # eq. 43
     length = math.sqrt(p_sigma @ p_sigma)
-    # One step multiplies sigma by e at most: a bound for tiny n, where c_sigma / d_sigma is large.
-    sigma = s.sigma * math.exp(min(1.0, c.c_sigma / c.d_sigma * (length / c.chi_n - 1)))  # eq. 44
+    # eq. 44; that sigma grows by e at most is the bound of [3]_.
+    sigma = s.sigma * math.exp(min(1.0, c.c_sigma / c.d_sigma * (length / c.chi_n - 1)))
 
     accumulated = math.sqrt(1 - (1 - c.c_sigma) ** (2 * (s.g + 1)))
     h_sigma = float(length / accumulated < (1.4 + 2 / (c.n + 1)) * c.chi_n)
