@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.model_selection import ParameterGrid
 
-from skhpo.space import Choice, as_space
+from skhpo.space import Choice, Column, Ordinal, Space, as_space
 from skhpo.space._quantile import from_distribution
 
 quick = settings(deadline=None, max_examples=30)
@@ -172,6 +172,12 @@ def test_copies(space):
         assert repr(twin) == repr(space)
         assert twin.canonical(U).tobytes() == U.tobytes()
         assert [twin.to_params(u) for u in U] == [space.to_params(u) for u in U]
+
+
+def test_columns_in_any_order_are_listed_by_name():
+    space = Space([Column("b", Ordinal([1, 2])), Column("a", Ordinal([3, 4]))])
+    listed = [space.to_params(point) for point in space.enumerate()]
+    assert listed == list(ParameterGrid({"a": [3, 4], "b": [1, 2]}))
 
 
 def test_size_by_hand():
