@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 from skhpo import TPESearchCV
 from skhpo.space import Choice
 
-LINEAR = LogisticRegression(solver="saga", max_iter=300, tol=1e-3)
+LINEAR = LogisticRegression(solver="saga", max_iter=1000, tol=1e-2)
 SCALERS = [StandardScaler(), RobustScaler(), PowerTransformer()]
 
 LIST_OF_DICTS = [
