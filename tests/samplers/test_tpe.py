@@ -56,7 +56,9 @@ def _search(space, objective, n, seed=0, **options):
         ({"prior_weight": np.inf}, ValueError),
         ({"min_bandwidth_factor": np.nan}, ValueError),
         ({"magic_clip_exponent": 0}, ValueError),
-        ({"weights": "rank"}, ValueError),
+        ({"ei_weight": -0.1}, ValueError),
+        ({"ei_weight": 1.1}, ValueError),
+        ({"min_bandwidth_factor_above": 2}, ValueError),
     ],
 )
 def test_bad_options_are_named(options, error):
@@ -73,15 +75,18 @@ def test_the_design_is_scrambled_sobol(tree):
 
 
 def test_split_and_weights_by_hand(line):
-    # Ten losses and gamma 0.25: ceil(2.5) = 3 below, y* = 0.4, improvements 0.4, 0.3, 0.1.
+    # Ten losses and gamma 0.25: ceil(2.5) = 3 below, y* = 0.4, improvements 0.4, 0.3, 0.1 with the
+    # mean 0.8 / 3.
     loss = np.array([0.9, 0.1, 0.5, 0.0, 0.7, 0.3, 0.8, 0.4, 0.6, 1.0])
-    run = _told(line, np.linspace(0.05, 0.95, 10)[:, None], loss, gamma=0.25)
+    run = _told(line, np.linspace(0.05, 0.95, 10)[:, None], loss, gamma=0.25, ei_weight=1.0)
     below, above, weights = run._split()
     np.testing.assert_allclose(below[:, 0], [0.35, 0.15, 0.55])
-    np.testing.assert_allclose(weights, [0.4, 0.3, 0.1])
+    np.testing.assert_allclose(weights, [1.5, 1.125, 0.375])
     assert len(above) == 7
     assert len(_told(line, run.history.X, loss, gamma=0.25, max_below=2)._split()[0]) == 2
-    uniform = _told(line, run.history.X, loss, gamma=0.25, weights="uniform")
+    half = _told(line, run.history.X, loss, gamma=0.25, ei_weight=0.5)
+    np.testing.assert_allclose(half._split()[2], [1.25, 1.0625, 0.6875])
+    uniform = _told(line, run.history.X, loss, gamma=0.25, ei_weight=0.0)
     np.testing.assert_array_equal(uniform._split()[2], np.ones(3))
 
 
@@ -97,11 +102,19 @@ def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
     X = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.8])
     loss = np.array([3.0, 0.0, 1.0, 2.0, 5.0, 4.0])
     run = _told(
-        line, X[:, None], loss, n_startup=1, gamma=0.3, min_bandwidth_factor=0.1, magic_clip_exponent=2.0
+        line,
+        X[:, None],
+        loss,
+        n_startup=1,
+        gamma=0.3,
+        ei_weight=1.0,
+        min_bandwidth_factor=0.15,
+        min_bandwidth_factor_above=0.25,
+        magic_clip_exponent=2.0,
     )
 
-    # Two below, x = 0.2 and 0.3, y* = 2: weights 2 and 1, prior 1.5. The gap is 0.1, the clip
-    # (2 + 2)^-2 < 0.1. Above are 0.1, 0.5, 0.6, 0.8 with the gaps 0.4, 0.4, 0.2, 0.2.
+    # Two below, x = 0.2 and 0.3, y* = 2: weights 2 and 1, prior 1.5. The gap is 0.1, clipped to
+    # 0.15. Above are 0.1, 0.5, 0.6, 0.8 with the gaps 0.4, 0.4, 0.2, 0.2, clipped to 0.25.
     def density(x, mu, sigma, w, prior):
         kernels = [
             stats.truncnorm.pdf(x, -a / s, (1 - a) / s, loc=a, scale=s)
@@ -109,9 +122,9 @@ def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
         ]
         return (np.dot(w, kernels) + prior) / (sum(w) + prior)
 
-    candidates = run._estimator(*run._split()[::2]).sample(24, np.random.default_rng(5))[:, 0]
-    below = density(candidates, [0.2, 0.3], [0.1, 0.1], [2.0, 1.0], 1.5)
-    above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.2, 0.2], np.ones(4), 1.0)
+    candidates = run._estimator(*run._split()[::2], 0.15).sample(24, np.random.default_rng(5))[:, 0]
+    below = density(candidates, [0.2, 0.3], [0.15, 0.15], [2.0, 1.0], 1.5)
+    above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.25, 0.25], np.ones(4), 1.0)
     proposal = run._propose(1, np.empty((0, 1)), np.random.default_rng(5))
     assert proposal[0, 0] == candidates[np.argmax(below / above)]
 

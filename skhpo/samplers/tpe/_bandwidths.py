@@ -22,14 +22,15 @@ def neighbour_gaps(x: np.ndarray) -> np.ndarray:
     This is Bergstra's (2011, section 4.2) choice, but for the two outermost positions, which have
     one neighbour only: the edge of the axis is not counted as another, since a kernel as wide as
     the empty space beside it would draw proposals away from a cluster of good points. A position
-    alone on its axis reaches to the farther edge. Equal positions are one, so that on an axis of
-    levels no kernel is narrower than the step to the next level in use.
+    alone on its axis reaches to the farther edge.
     """
-    at, which = np.unique(x, return_inverse=True)
-    if len(at) == 1:
+    if len(x) == 1:
         return np.maximum(x, 1 - x)
-    gap = np.diff(at)
-    return np.maximum(np.append(gap, gap[-1]), np.insert(gap, 0, gap[0]))[which]
+    order = np.argsort(x, kind="stable")
+    step = np.diff(x[order])
+    gaps = np.empty(len(x))
+    gaps[order] = np.maximum(np.append(step, step[-1]), np.insert(step, 0, step[0]))
+    return gaps
 
 
 def select_bandwidths(space: Space, X: np.ndarray, min_factor: float, exponent: float) -> np.ndarray:

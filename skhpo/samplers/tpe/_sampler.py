@@ -26,7 +26,6 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -42,33 +41,46 @@ class TPESampler(Sampler):
     One model for the whole conditional tree, with joint kernels over all columns. Failed and
     pending points count among the bad ones, so that proposals keep away from them.
 
+    The defaults come from an ablation on 18 problems (smooth, multimodal, noisy, mixed,
+    conditional, plateaus of cross-validation), 15 seeds each, 100 evaluations.
+
     Parameters
     ----------
     n_startup : int, default=10
         Points of the scrambled Sobol design that comes before the model.
-    gamma : float, default=0.15
-        Share of the evaluations that counts as good ("below").
+    gamma : float, default=0.1
+        Share of the evaluations that counts as good ("below"). Of 100 evaluations ten are enough
+        for l; with 0.15 it is drawn off to second-best regions.
     max_below : int, default=25
         Most evaluations that count as good, however many there are.
-    weights : {"ei", "uniform"}, default="ei"
-        Weight of a good point's kernel: its improvement on the best of the bad points, or the
-        same for all. The kernels of bad points weigh the same.
+    ei_weight : float, default=0.5
+        How much a good point's improvement on the best of the bad points decides the weight of its
+        kernel: 0 gives all the same weight, 1 is Watanabe's "expected improvement" weighting.
+        The latter is fastest on smooth problems, and on noise and on plateaus it follows a lucky
+        few; half of it has the speed and not the fault.
     prior_weight : float, default=1.0
         Weight of the prior, in units of the mean weight of the observations.
-    min_bandwidth_factor : float, default=0.03
-        Least bandwidth of a kernel on an ordered axis, as a part of the axis.
+    min_bandwidth_factor : float, default=0.06
+        Least bandwidth of a good point's kernel on an ordered axis, as a part of the axis. It is
+        what keeps l from closing around the incumbent; smaller is better for late refinement of
+        smooth problems and worse within the first 50 evaluations.
+    min_bandwidth_factor_above : float, default=0.01
+        The same for the kernels of bad points. Where these are narrow, g takes away what was tried
+        and no more, and the neighbourhood of good points stays open.
     magic_clip_exponent : float, default=2.0
         While a set has few points m, bandwidths are at least (m + 2) to the power of minus this.
     n_ei_candidates : int, default=24
-        Points drawn from the density of the good ones, of which the best is proposed.
+        Points drawn from the density of the good ones, of which the best is proposed. More is
+        worse (64 or 200): the largest ratio then lies where neither density knows anything.
     """
 
     n_startup: int = 10
-    gamma: float = 0.15
+    gamma: float = 0.1
     max_below: int = 25
-    weights: Literal["ei", "uniform"] = "ei"
+    ei_weight: float = 0.5
     prior_weight: float = 1.0
-    min_bandwidth_factor: float = 0.03
+    min_bandwidth_factor: float = 0.06
+    min_bandwidth_factor_above: float = 0.01
     magic_clip_exponent: float = 2.0
     n_ei_candidates: int = 24
 
@@ -79,31 +91,33 @@ class TPESampler(Sampler):
                 raise TypeError(f"{name} must be an integer, got {value!r}.")
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value!r}.")
-        for name, limit in (
+        for name, most in (
             ("gamma", 1.0),
+            ("ei_weight", 1.0),
             ("prior_weight", math.inf),
             ("min_bandwidth_factor", 1.0),
+            ("min_bandwidth_factor_above", 1.0),
             ("magic_clip_exponent", math.inf),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"{name} must be a number, got {value!r}.")
-            if not (0 < value <= limit and math.isfinite(value)):
-                above = f" and at most {limit:g}" if math.isfinite(limit) else " and finite"
-                raise ValueError(f"{name} must be greater than 0{above}, got {value!r}.")
-        if self.weights not in ("ei", "uniform"):
-            raise ValueError(f"weights must be 'ei' or 'uniform', got {self.weights!r}.")
+            zero_allowed = name == "ei_weight"
+            if not (0 < value <= most and math.isfinite(value)) and not (zero_allowed and value == 0):
+                least = "at least 0" if zero_allowed else "greater than 0"
+                limit = f"at most {most:g}" if math.isfinite(most) else "finite"
+                raise ValueError(f"{name} must be {least} and {limit}, got {value!r}.")
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if self._in_design(self.n_startup):
             return self._design.points(self.n_asked, n)
         good, bad, weights = self._split()
-        below = self._estimator(good, weights)
+        below = self._estimator(good, weights, self.min_bandwidth_factor)
         bad = np.concatenate([bad, pending])
         taken = {row.tobytes() for row in pending}
         proposals = np.empty((n, self.space.d))
         for i in range(n):
-            above = self._estimator(bad, np.ones(len(bad)))
+            above = self._estimator(bad, np.ones(len(bad)), self.min_bandwidth_factor_above)
             proposals[i] = self._best_candidate(below, above, taken, rng)
             # What was proposed is pending for the rest of the batch.
             bad = np.concatenate([bad, proposals[i : i + 1]])
@@ -119,18 +133,17 @@ class TPESampler(Sampler):
         n_below = min(math.ceil(self.gamma * n), self.max_below)
         below, above = order[:n_below], order[n_below:]
         weights = np.ones(n_below)
-        if self.weights == "ei" and n > n_below:
-            # w_i = y* - y_i (Watanabe 2023, section 3.2): l is then the density of the
-            # improvement, and not of the event that there is one.
+        if n > n_below:
+            # y* - y_i makes l the density of the improvement (Watanabe 2023, section 3.2), and 1
+            # that of the event that there is one; all weights are relative to their mean.
             improvement = y[above[0]] - y[below]
             if improvement.sum() > 0:
-                weights = improvement
+                weights += self.ei_weight * (improvement / improvement.mean() - 1)
         return history.X[below], history.X[above], weights
 
-    def _estimator(self, X: np.ndarray, weights: np.ndarray) -> ParzenEstimator:
-        bandwidths = select_bandwidths(self.space, X, self.min_bandwidth_factor, self.magic_clip_exponent)
-        prior = self.prior_weight * weights.mean() if len(X) else 1.0
-        w = np.append(weights, prior)
+    def _estimator(self, X: np.ndarray, weights: np.ndarray, min_factor: float) -> ParzenEstimator:
+        bandwidths = select_bandwidths(self.space, X, min_factor, self.magic_clip_exponent)
+        w = np.append(weights, self.prior_weight)
         return ParzenEstimator(self.space, X, bandwidths, w / w.sum())
 
     def _best_candidate(
