@@ -125,9 +125,9 @@ def test_fit_ends_where_the_gradient_does(model):
     X, y, embedding, _, _ = model
     prior = LogNormalPrior.for_columns(SPACE.d)
     objective = MapObjective(embedding, embedding.features(X), y, prior)
-    theta = fit(objective, prior.mean, prior)
+    theta, value = fit(objective, prior.mean, prior)
     assert np.abs(objective(theta)[1]).max() < 0.05
-    assert objective(theta)[0] < objective(prior.mean)[0]
+    assert value == objective(theta)[0] < objective(prior.mean)[0]
 
 
 def test_length_scales_tell_relevant_columns_from_others():
@@ -135,7 +135,7 @@ def test_length_scales_tell_relevant_columns_from_others():
     X = np.random.default_rng(0).random((40, 3))
     prior, embedding = LogNormalPrior.for_columns(3), Embedding(space)
     objective = MapObjective(embedding, embedding.features(X), standardised(np.sin(9.0 * X[:, 1])), prior)
-    hyper = Hyperparameters.from_theta(fit(objective, prior.mean, prior))
+    hyper = Hyperparameters.from_theta(fit(objective, prior.mean, prior)[0])
     assert hyper.lengths[1] < 0.2 * min(hyper.lengths[0], hyper.lengths[2])
     assert hyper.noise < 1e-3
 
@@ -294,6 +294,20 @@ def test_local_search_leaves_no_better_neighbour():
     np.testing.assert_allclose(X[:, 1], 0.2 + 0.5 * 5.5 / 9, atol=1e-4)
 
 
+@pytest.mark.parametrize("dimension", [Integer(1, 10**9), Integer(1, 5000, log=True)], ids=["even", "log"])
+def test_local_search_over_very_many_levels_ends_at_the_best(dimension):
+    space = Space([Column("n", dimension)])
+    best = dimension.encode(1234)
+
+    def value(X):
+        return -np.abs(X[:, 0] - best)
+
+    X, _ = local_search(
+        space, value, lambda X: (value(X), -np.sign(X - best)), np.array([[0.9], [0.01]]), np.ones(1), 60
+    )
+    assert [dimension.decode(x) for x in X[:, 0]] == [1234, 1234]
+
+
 @pytest.mark.parametrize("lam", [-1.0, 0.0, 0.4, 1.0, 2.0])
 def test_yeo_johnson_against_scipy(lam):
     z = np.random.default_rng(0).standard_normal(30)
@@ -303,19 +317,25 @@ def test_yeo_johnson_against_scipy(lam):
 def test_the_power_is_of_greatest_likelihood():
     z = standardised(np.random.default_rng(0).lognormal(size=60))
     best = stats.yeojohnson_normmax(z)
-    got = power_transformed(z)
+    y, log_jacobian = power_transformed(z)
     # The grid of powers is 0.1 apart.
-    candidates = [yeo_johnson(z, lam) for lam in (np.floor(10 * best) / 10, np.ceil(10 * best) / 10)]
-    assert min(np.abs(got - c).max() for c in candidates) < 1e-12
+    candidates = [
+        stats.zscore(yeo_johnson(z, lam)) for lam in (np.floor(10 * best) / 10, np.ceil(10 * best) / 10)
+    ]
+    assert min(np.abs(y - c).max() for c in candidates) < 1e-12
+    order = np.argsort(z)
+    slopes = np.gradient(y[order], z[order])
+    # Differences of 60 values are rough: the sum of their logarithms to 5%.
+    assert log_jacobian == pytest.approx(np.log(slopes).sum(), rel=0.05)
 
 
 def test_targets_keep_the_order_and_make_failures_the_worst():
     loss = np.array([3.0, np.nan, -1.0, 1e300, 0.0, -1e308, 1.7e308])
-    y = targets(loss, transform=True)
+    y, _ = targets(loss, transform=True)
     assert np.isfinite(y).all()
     assert (np.diff(y[[5, 2, 4, 0, 3, 6]]) >= 0).all()
     assert y[1] == y.max()
-    assert not targets(np.full(4, np.nan), transform=True).any()
-    assert not targets(np.array([2.0, 2.0, np.nan]), transform=True).any()
-    plain = targets(np.array([1.0, 2.0, 6.0]), transform=False)
+    assert not targets(np.full(4, np.nan), transform=True)[0].any()
+    assert not targets(np.array([2.0, 2.0, np.nan]), transform=True)[0].any()
+    plain, _ = targets(np.array([1.0, 2.0, 6.0]), transform=False)
     np.testing.assert_allclose(plain, stats.zscore([1.0, 2.0, 6.0]))

@@ -152,12 +152,13 @@ class MapObjective:
         return value + 0.5 * (z @ z), gradient + z / self._prior.sd
 
 
-def fit(objective: MapObjective, start: np.ndarray, prior: LogNormalPrior) -> np.ndarray:
-    """Theta of a local minimum from ``start``.
+def fit(objective: MapObjective, start: np.ndarray, prior: LogNormalPrior) -> tuple[np.ndarray, float]:
+    """Theta of a local minimum from ``start``, and the objective's value there.
 
     Bounds at six standard deviations of the prior keep the exponentials in range and are otherwise out of
     reach.
     """
     bounds = list(zip(prior.mean - 6.0 * prior.sd, prior.mean + 6.0 * prior.sd, strict=True))
     options = {"maxiter": 100, "gtol": 1e-2}
-    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return found.x, float(found.fun)

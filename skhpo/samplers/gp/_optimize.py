@@ -22,6 +22,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skhpo.space import Space
+from skhpo.space._dimensions import Dimension
 
 Objective = Callable[[np.ndarray], np.ndarray]
 ObjectiveWithGradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -208,23 +209,29 @@ def _search_column(
     """Moves searches ``which`` to their best level of column j, in place; returns those that moved."""
     if len(which) == 0:
         return which
-    levels = np.sort(space.columns[j].dimension.levels())
-    here = np.abs(levels - U[which, j, None]).argmin(axis=1)
-    n = len(levels)
-    if n <= _MAX_EXHAUSTIVE or space.kinds[j] == "categorical":
-        tried = np.repeat(np.arange(n)[None], len(which), axis=0)
-    else:
-        # Steps of 1, 2, 4, ... to both sides: the neighbours exactly, the far ones roughly; further sweeps
-        # refine.
-        reach = 2 ** np.arange(int(np.log2(n)) + 1)
-        tried = np.clip(here[:, None] + np.r_[-reach, reach], 0, n - 1)
-    trials = np.repeat(U[which, None, :], tried.shape[1], axis=1)
-    trials[:, :, j] = levels[tried]
-    values = value(space.canonical(trials.reshape(-1, space.d))).reshape(tried.shape)
+    positions = _positions_to_try(space.columns[j].dimension, U[which, j])
+    trials = np.repeat(U[which, None, :], positions.shape[1], axis=1)
+    trials[:, :, j] = positions
+    values = value(space.canonical(trials.reshape(-1, space.d))).reshape(positions.shape)
     choice = values.argmax(axis=1)
     rows = np.arange(len(which))
     better = values[rows, choice] > best[which] + 1e-10 * np.abs(best[which])
     moved = which[better]
-    U[moved, j] = levels[tried[rows, choice]][better]
+    U[moved, j] = positions[rows, choice][better]
     best[moved] = values[rows, choice][better]
     return moved
+
+
+def _positions_to_try(dimension: Dimension, here: np.ndarray) -> np.ndarray:
+    """Canonical positions (b, L) of a discrete dimension to compare with where b searches stand (b,)."""
+    if dimension.n_levels <= _MAX_EXHAUSTIVE or dimension.kind == "categorical":
+        return np.repeat(dimension.levels()[None], len(here), axis=0)
+    # Both neighbours, and steps that double up to the whole range: a line search that cannot be held by a
+    # small hill, and whose cost is the logarithm of the number of levels.
+    lower, upper = dimension.cells(here)
+    width = upper - lower
+    doublings = 2.0 ** np.arange(1, np.ceil(np.log2(dimension.n_levels)) + 1)
+    reach = np.concatenate([[1e-3], doublings]) * width[:, None]
+    return dimension.snap(
+        np.clip(np.concatenate([lower[:, None] - reach, upper[:, None] + reach], axis=1), 0, 1)
+    )

@@ -38,10 +38,10 @@ _ENUMERABLE = 1000
 class GPSampler(Sampler):
     """Bayesian optimisation with a Gaussian process.
 
-    The losses, power-transformed and standardised, are modelled by a Gaussian process with a Matern-5/2
-    covariance, one length scale for each column and Hamming distance between categories. Its hyperparameters
-    are those of greatest posterior density. The next point is where the acquisition function is largest,
-    searched by quasi-Newton over real columns and level by level over discrete ones.
+    The losses, standardised and if that suits the model power-transformed, are modelled by a Gaussian process
+    with a Matern-5/2 covariance, one length scale for each column and Hamming distance between categories.
+    Its hyperparameters are those of greatest posterior density. The next point is where the acquisition
+    function is largest, searched by quasi-Newton over real columns and level by level over discrete ones.
 
     The model of choice where an evaluation is expensive: it learns most from few, and its own time grows with
     the cube of their number (see Notes).
@@ -62,7 +62,8 @@ class GPSampler(Sampler):
     n_fantasies : int, default=16
         Outcomes drawn for the pending points. The acquisition function is averaged over them [2]_.
     transform : bool, default=True
-        Whether a Yeo-Johnson transform draws in the tail of bad losses before they are modelled.
+        Whether a Yeo-Johnson transform may draw in the tail of bad losses before they are modelled. It does
+        so where the transformed losses are the likelier ones under the model.
 
     Raises
     ------
@@ -136,7 +137,8 @@ class GPSampler(Sampler):
         self._embedding = Embedding(self.space)
         self._prior = LogNormalPrior.for_columns(self.space.d)
         self._starts = Starts(self.space)
-        self._theta, self._fitted_at = self._prior.mean, 0
+        self._theta = dict.fromkeys((False, True), self._prior.mean)
+        self._transforms, self._fitted_at = False, 0
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         n_design = min(n, max(0, self.n_startup - max(self.n_asked, len(self.history))))
@@ -155,36 +157,43 @@ class GPSampler(Sampler):
     # -- the model --------------------------------------------------------------------------------
 
     def _data(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Points and targets of the model among the first n evaluations."""
+        """Points and losses that are modelled, among the first n evaluations."""
         resource = self.history.resource[:n]
         levels, counts = np.unique(resource, return_counts=True)
         enough = np.flatnonzero(counts >= self.n_startup)
         level = levels[enough[-1]] if len(enough) else levels[np.argmax(counts)]
         rows = np.flatnonzero(resource == level)
-        return self.history.X[rows], targets(self.history.loss[rows], transform=self.transform)
+        return self.history.X[rows], self.history.loss[rows]
 
     def _posterior(self) -> Posterior:
         n = len(self.history)
         self._refit(n)
-        X, y = self._data(n)
-        hyper = Hyperparameters.from_theta(self._theta)
+        X, loss = self._data(n)
+        y, _ = targets(loss, transform=self._transforms)
+        hyper = Hyperparameters.from_theta(self._theta[self._transforms])
         return Posterior(self._embedding, hyper, self._embedding.features(X), y[:, None])
 
     def _refit(self, n: int) -> None:
-        """Bring theta to what the schedule says for n evaluations, from wherever it stands."""
+        """Bring the hyperparameters to what the schedule says for n evaluations, from wherever they stand."""
         first = 1 << (n.bit_length() - 1)
         for length in range(first, n + 1, max(1, first // 32)):
-            if length <= self._fitted_at:
-                continue
-            X, y = self._data(length)
-            start = self._prior.mean if length == first else self._theta
+            if length > self._fitted_at:
+                if length == first:
+                    self._theta = dict.fromkeys((False, True), self._prior.mean)
+                self._fit(*self._data(length))
+                self._fitted_at = length
+
+    def _fit(self, X: np.ndarray, loss: np.ndarray) -> None:
+        Phi = self._embedding.features(X)
+        least, self._transforms = np.inf, False
+        for transforms in (False, True) if self.transform else (False,):
+            y, log_jacobian = targets(loss, transform=transforms)
             # Constant targets say nothing, and the likelihood would shrink the signal to nothing.
             if np.ptp(y) > 0.0:
-                objective = MapObjective(self._embedding, self._embedding.features(X), y, self._prior)
-                self._theta = fit(objective, start, self._prior)
-            else:
-                self._theta = self._prior.mean
-            self._fitted_at = length
+                objective = MapObjective(self._embedding, Phi, y, self._prior)
+                self._theta[transforms], value = fit(objective, self._theta[transforms], self._prior)
+                if value - log_jacobian < least:
+                    least, self._transforms = value - log_jacobian, transforms
 
     # -- the acquisition --------------------------------------------------------------------------
 

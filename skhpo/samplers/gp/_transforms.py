@@ -20,8 +20,8 @@ import numpy as np
 _POWERS = np.linspace(-1.0, 1.0, 21)
 
 
-def targets(loss: np.ndarray, *, transform: bool) -> np.ndarray:
-    """Targets (n,) of losses (n,).
+def targets(loss: np.ndarray, *, transform: bool) -> tuple[np.ndarray, float]:
+    """Targets (n,) of losses (n,), and the logarithm of their density's change.
 
     Failures get the worst success's: bad enough to stay away, and no step so high that the model loses sight
     of the differences between good points. The targets are all zero if there is nothing to tell points apart.
@@ -31,17 +31,24 @@ def targets(loss: np.ndarray, *, transform: bool) -> np.ndarray:
     loss : ndarray of shape (n,)
     transform : bool
         Whether to tame the bad side's tail.
+
+    Returns
+    -------
+    y : ndarray of shape (n,)
+    log_jacobian : float
+        Sum over the successes of log (dy / dz), where z are the standardised losses. Added to the log
+        likelihood of y it makes models of transformed and of plain losses comparable.
     """
     succeeded = np.isfinite(loss)
     y = np.zeros(len(loss))
     if not succeeded.any():
-        return y
-    z = standardised(loss[succeeded])
+        return y, 0.0
+    z, log_jacobian = standardised(loss[succeeded]), 0.0
     if transform:
-        z = standardised(power_transformed(z))
+        z, log_jacobian = power_transformed(z)
     y[succeeded] = z
     y[~succeeded] = z.max()
-    return y
+    return y, log_jacobian
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
@@ -56,18 +63,19 @@ def standardised(values: np.ndarray) -> np.ndarray:
     return values / values.std()
 
 
-def power_transformed(z: np.ndarray) -> np.ndarray:
-    """Yeo-Johnson transform (n,) of z (n,) with the power of greatest likelihood [1]_, eq. 3.1.
+def power_transformed(z: np.ndarray) -> tuple[np.ndarray, float]:
+    """Yeo-Johnson transform (n,) of z (n,), standardised, with the likeliest power [1]_, eq. 3.1.
 
-    Only powers up to 1: they draw in the bad side's tail.
+    Only powers up to 1, which draw in the bad side's tail: a larger one would flatten the good side, where
+    differences matter most. Beside the values stands the sum of the logarithms of their derivatives by z.
     """
     if len(z) < 3 or z.std() == 0.0:
-        return z
+        return z, 0.0
     T = np.stack([yeo_johnson(z, lam) for lam in _POWERS])
-    likelihood = (
-        -0.5 * len(z) * np.log(T.var(axis=1)) + (_POWERS - 1.0) * (np.sign(z) * np.log1p(np.abs(z))).sum()
-    )
-    return T[np.argmax(likelihood)]
+    log_jacobian = (_POWERS - 1.0) * (np.sign(z) * np.log1p(np.abs(z))).sum() - len(z) * np.log(T.std(axis=1))
+    # The likelihood of standardised values is the same for all but for this.
+    best = int(np.argmax(log_jacobian))
+    return standardised(T[best]), float(log_jacobian[best])
 
 
 def yeo_johnson(z: np.ndarray, lam: float) -> np.ndarray:
