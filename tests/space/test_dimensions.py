@@ -197,6 +197,8 @@ def test_categorical_hands_out_the_same_objects():
     for i in (0, 1, 2, 4, 6, 7, 8, 10):  # equal ones, which are other objects
         assert dimension.encode(pickle.loads(pickle.dumps(choices[i]))) == levels[i]
     assert Categorical([1, 2]).encode(np.float64(2.0)) == 0.75
+    with pytest.raises(ValueError, match="True is none of the choices"):
+        Categorical([1, 2]).encode(True)
     for value in (False, 2, [1, 3], np.arange(4), "None"):
         with pytest.raises(ValueError, match="none of the choices"):
             dimension.encode(value)
