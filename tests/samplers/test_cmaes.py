@@ -88,6 +88,16 @@ def test_the_state_changes_once_in_a_generation() -> None:
     assert [s.g for s in seen] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("n_trials", "lam"), [(None, 10), (1000, 10), (200, 10), (150, 7), (100, 5), (10, 5)]
+)
+def test_a_known_budget_allows_for_twenty_generations(n_trials: int | None, lam: int) -> None:
+    space = Space([Column(f"x{j}", Real(0.0, 1.0)) for j in range(10)])  # 4 + floor(3 ln 10) = 10
+    sampler = CMAESSampler().start(space, seed=0, n_trials=n_trials)
+    _drive(sampler, 10)
+    assert sampler._c.lam == lam
+
+
 def test_the_first_mean_comes_from_the_best_of_the_design() -> None:
     sampler = CMAESSampler(n_startup=5).start(REAL_2, seed=0)
     X = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.9, 0.1], [0.8, 0.1]])

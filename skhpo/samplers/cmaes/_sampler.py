@@ -28,6 +28,11 @@ _LEARNING = 0xC3A
 _PARENTS = 3
 """Points of the initial design that the first mean is made of."""
 
+_GENERATIONS = 20
+"""Generations that a known budget should allow for; smaller populations go further in few."""
+
+_LEAST_POPULATION = 5
+
 _REDRAWS = 10
 """How often a point outside the cube is drawn again before it is reflected."""
 
@@ -47,14 +52,16 @@ class CMAESSampler(Sampler):
         What follows when the distribution has converged: a run with twice the population
         [4]_, runs that alternate between large and small populations [5]_, or nothing.
     population_size : int, optional
-        Points in a generation; by default 4 + floor(3 ln(number of columns)).
+        Points in a generation; by default 4 + floor(3 ln(number of columns)), or fewer, down
+        to 5, where the search's ``n_trials`` would not allow for 20 generations of them.
     sigma0 : float, default=0.15
         First standard deviation, as a share of each column's range.
     x0 : array-like of shape (d,), optional
         First mean in the unit cube; NaN stands for the middle of a column. By default it is
         the weighted mean of the three best points of the initial design.
     n_startup : int, optional
-        Length of the initial Sobol design; by default one generation, and none if there is an ``x0``.
+        Length of the initial Sobol design; by default 4 + floor(3 ln(number of columns)),
+        and none if there is an ``x0``.
 
     Raises
     ------
@@ -137,9 +144,14 @@ class CMAESSampler(Sampler):
                 f"got shape {np.shape(self.x0)}."
             )
         self._layout = Layout(self.space)
-        lam = self.population_size or _strategy.default_population(self._layout.n_free)
+        default = _strategy.default_population(self._layout.n_free)
+        lam = default if self.population_size is None else self.population_size
+        if self.population_size is None and self.n_trials is not None:
+            lam = min(default, max(_LEAST_POPULATION, self.n_trials // _GENERATIONS))
         self._schedule = _restarts.Schedule(lam, self.restarts)
-        self._n_design = (lam if self.x0 is None else 0) if self.n_startup is None else self.n_startup
+        self._n_design = self.n_startup
+        if self._n_design is None:
+            self._n_design = default if self.x0 is None else 0
         self._n_used = 0
         self._running = False
         if not self._n_design:
