@@ -149,9 +149,8 @@ class CMAESSampler(Sampler):
         if self.population_size is None and self.n_trials is not None:
             lam = min(default, max(_LEAST_POPULATION, self.n_trials // _GENERATIONS))
         self._schedule = _restarts.Schedule(lam, self.restarts)
-        self._n_design = self.n_startup
-        if self._n_design is None:
-            self._n_design = default if self.x0 is None else 0
+        default_design = default if self.x0 is None else 0
+        self._n_design = default_design if self.n_startup is None else self.n_startup
         self._n_used = 0
         self._running = False
         if not self._n_design:
