@@ -99,7 +99,9 @@ def main():
             random_state=0,
         ).fit(X_train, y_train)
         tried = Counter(type(params["model"]).__name__ for params in search.cv_results_["params"])
-        print(f"{title}: cross-validated AUC {search.best_score_:.4f}, test {search.score(X_test, y_test):.4f}")
+        print(
+            f"{title}: cross-validated AUC {search.best_score_:.4f}, test {search.score(X_test, y_test):.4f}"
+        )
         print(f"  tried {', '.join(f'{name} {n} times' for name, n in tried.most_common())}")
         for name, value in sorted(search.best_params_.items()):
             print(f"  {name} = {value}")

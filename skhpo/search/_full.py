@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -242,7 +242,7 @@ class BayesSearchCV(BaseSampledSearchCV):
         estimator: Any,
         param_distributions: Any,
         *,
-        acquisition: str = "log_ei",
+        acquisition: Literal["log_ei", "ei", "pi", "ucb"] = "log_ei",
         n_startup: int = 10,
         n_iter: int | None = 50,
         timeout: float | None = None,
@@ -334,7 +334,7 @@ class CMAESSearchCV(BaseSampledSearchCV):
         estimator: Any,
         param_distributions: Any,
         *,
-        restarts: str | None = "ipop",
+        restarts: Literal["ipop", "bipop"] | None = "ipop",
         n_iter: int | None = 50,
         timeout: float | None = None,
         scoring: Any = None,
