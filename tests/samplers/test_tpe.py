@@ -58,7 +58,7 @@ def _search(space, objective, n, seed=0, **options):
         ({"magic_clip_exponent": 0}, ValueError),
         ({"ei_weight": -0.1}, ValueError),
         ({"ei_weight": 1.1}, ValueError),
-        ({"min_bandwidth_factor_above": 2}, ValueError),
+        ({"min_bandwidth_factor": 2}, ValueError),
     ],
 )
 def test_bad_options_are_named(options, error):
@@ -90,6 +90,12 @@ def test_split_and_weights_by_hand(line):
     np.testing.assert_array_equal(uniform._split()[2], np.ones(3))
 
 
+def test_losses_whose_difference_overflows_weigh_the_same(line):
+    loss = [1e308, -1e308, 1e308, -0.9e308]
+    weights = _told(line, [[0.1], [0.3], [0.6], [0.8]], loss, gamma=0.5)._split()[2]
+    np.testing.assert_array_equal(weights, [1.0, 1.0])
+
+
 def test_failures_are_above_and_do_not_count_towards_the_share(line):
     loss = [np.nan, 0.2, np.inf, 0.1, np.nan, np.nan, np.nan, np.nan]
     below, above, _ = _told(line, np.linspace(0.1, 0.9, 8)[:, None], loss, gamma=0.5)._split()
@@ -109,12 +115,11 @@ def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
         gamma=0.3,
         ei_weight=1.0,
         min_bandwidth_factor=0.15,
-        min_bandwidth_factor_above=0.25,
         magic_clip_exponent=2.0,
     )
 
     # Two below, x = 0.2 and 0.3, y* = 2: weights 2 and 1, prior 1.5. The gap is 0.1, clipped to
-    # 0.15. Above are 0.1, 0.5, 0.6, 0.8 with the gaps 0.4, 0.4, 0.2, 0.2, clipped to 0.25.
+    # 0.15. Above are 0.1, 0.5, 0.6, 0.8 with the gaps 0.4, 0.4, 0.2, 0.2.
     def density(x, mu, sigma, w, prior):
         kernels = [
             stats.truncnorm.pdf(x, -a / s, (1 - a) / s, loc=a, scale=s)
@@ -122,9 +127,9 @@ def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
         ]
         return (np.dot(w, kernels) + prior) / (sum(w) + prior)
 
-    candidates = run._estimator(*run._split()[::2], 0.15).sample(24, np.random.default_rng(5))[:, 0]
+    candidates = run._estimator(*run._split()[::2]).sample(24, np.random.default_rng(5))[:, 0]
     below = density(candidates, [0.2, 0.3], [0.15, 0.15], [2.0, 1.0], 1.5)
-    above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.25, 0.25], np.ones(4), 1.0)
+    above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.2, 0.2], np.ones(4), 1.0)
     proposal = run._propose(1, np.empty((0, 1)), np.random.default_rng(5))
     assert proposal[0, 0] == candidates[np.argmax(below / above)]
 

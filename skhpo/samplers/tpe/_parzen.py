@@ -139,7 +139,7 @@ class ParzenEstimator:
             Canonical points.
         """
         log_k = self._features(X) @ self._coefficients
-        for j in self._ordinal:
+        for j in self._ordinal.tolist():
             log_k += self._log_ordinal(j, X[:, j])
         return log_k
 

@@ -61,12 +61,9 @@ class TPESampler(Sampler):
     prior_weight : float, default=1.0
         Weight of the prior, in units of the mean weight of the observations.
     min_bandwidth_factor : float, default=0.06
-        Least bandwidth of a good point's kernel on an ordered axis, as a part of the axis. It is
-        what keeps l from closing around the incumbent; smaller is better for late refinement of
-        smooth problems and worse within the first 50 evaluations.
-    min_bandwidth_factor_above : float, default=0.01
-        The same for the kernels of bad points. Where these are narrow, g takes away what was tried
-        and no more, and the neighbourhood of good points stays open.
+        Least bandwidth of a kernel on an ordered axis, as a part of the axis. Optuna's clip goes
+        from 0.2 down to 0.01 with the number of points, which leaves the good kernels too wide at
+        first and the bad ones too narrow to tell that the space between them is bad as well.
     magic_clip_exponent : float, default=2.0
         While a set has few points m, bandwidths are at least (m + 2) to the power of minus this.
     n_ei_candidates : int, default=24
@@ -80,7 +77,6 @@ class TPESampler(Sampler):
     ei_weight: float = 0.5
     prior_weight: float = 1.0
     min_bandwidth_factor: float = 0.06
-    min_bandwidth_factor_above: float = 0.01
     magic_clip_exponent: float = 2.0
     n_ei_candidates: int = 24
 
@@ -96,14 +92,13 @@ class TPESampler(Sampler):
             ("ei_weight", 1.0),
             ("prior_weight", math.inf),
             ("min_bandwidth_factor", 1.0),
-            ("min_bandwidth_factor_above", 1.0),
             ("magic_clip_exponent", math.inf),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"{name} must be a number, got {value!r}.")
-            zero_allowed = name == "ei_weight"
-            if not (0 < value <= most and math.isfinite(value)) and not (zero_allowed and value == 0):
+            number, zero_allowed = float(value), name == "ei_weight"
+            if not (0 < number <= most and math.isfinite(number)) and not (zero_allowed and number == 0):
                 least = "at least 0" if zero_allowed else "greater than 0"
                 limit = f"at most {most:g}" if math.isfinite(most) else "finite"
                 raise ValueError(f"{name} must be {least} and {limit}, got {value!r}.")
@@ -112,12 +107,12 @@ class TPESampler(Sampler):
         if self._in_design(self.n_startup):
             return self._design.points(self.n_asked, n)
         good, bad, weights = self._split()
-        below = self._estimator(good, weights, self.min_bandwidth_factor)
+        below = self._estimator(good, weights)
         bad = np.concatenate([bad, pending])
         taken = {row.tobytes() for row in pending}
         proposals = np.empty((n, self.space.d))
         for i in range(n):
-            above = self._estimator(bad, np.ones(len(bad)), self.min_bandwidth_factor_above)
+            above = self._estimator(bad, np.ones(len(bad)))
             proposals[i] = self._best_candidate(below, above, taken, rng)
             # What was proposed is pending for the rest of the batch.
             bad = np.concatenate([bad, proposals[i : i + 1]])
@@ -136,13 +131,15 @@ class TPESampler(Sampler):
         if n > n_below:
             # y* - y_i makes l the density of the improvement (Watanabe 2023, section 3.2), and 1
             # that of the event that there is one; all weights are relative to their mean.
-            improvement = y[above[0]] - y[below]
-            if improvement.sum() > 0:
-                weights += self.ei_weight * (improvement / improvement.mean() - 1)
+            with np.errstate(over="ignore"):
+                improvement = y[above[0]] - y[below]
+                mean = improvement.mean()
+            if 0 < mean < math.inf:
+                weights += self.ei_weight * (improvement / mean - 1)
         return history.X[below], history.X[above], weights
 
-    def _estimator(self, X: np.ndarray, weights: np.ndarray, min_factor: float) -> ParzenEstimator:
-        bandwidths = select_bandwidths(self.space, X, min_factor, self.magic_clip_exponent)
+    def _estimator(self, X: np.ndarray, weights: np.ndarray) -> ParzenEstimator:
+        bandwidths = select_bandwidths(self.space, X, self.min_bandwidth_factor, self.magic_clip_exponent)
         w = np.append(weights, self.prior_weight)
         return ParzenEstimator(self.space, X, bandwidths, w / w.sum())
 
