@@ -87,16 +87,18 @@ def test_posterior_against_the_textbook(model):
     np.testing.assert_allclose(draws @ draws.T, covariance + hyper.noise * np.eye(9), rtol=1e-8, atol=1e-10)
 
 
-def test_the_noise_floor_bounds_what_rounding_costs():
-    # Points close together, no noise: the hardest case; 60-digit arithmetic would give the dense result.
+def test_the_noise_floor_leaves_the_deviation_four_digits():
+    # Sixty points of a smooth function within a hundredth of its length scale and no noise: K is as near to
+    # singular as it gets.
     space = Space([Column("x", Real(0.0, 1.0))])
-    embedding, hyper = Embedding(space), Hyperparameters(np.array([1.0]), 1.0, NOISE_FLOOR)
-    X = np.linspace(0.4, 0.41, 100)[:, None]
+    embedding, hyper = Embedding(space), Hyperparameters(np.array([1.0]), 1.0, 1e-8)
+    X = (0.4 + np.arange(60) / 59 / 100)[:, None]
     posterior = Posterior(embedding, hyper, embedding.features(X), np.sin(X))
     mu, sigma = posterior(embedding.features(np.array([[0.4055]])))
-    assert mu[0, 0] == pytest.approx(np.sin(0.4055), abs=1e-5)
-    # At most what n observations of the noise leave, at least a hundredth of it.
-    assert 1e-1 * np.sqrt(NOISE_FLOOR / 100) < sigma[0] < np.sqrt(NOISE_FLOOR)
+    # mpmath, 40 digits, by solving the dense system.
+    assert sigma[0] == pytest.approx(1.74512024411e-5, rel=1e-4)
+    assert mu[0, 0] == pytest.approx(0.394478183767954, rel=1e-8)
+    assert hyper.noise == NOISE_FLOOR
 
 
 def test_likelihood_against_the_textbook(model):
@@ -125,7 +127,7 @@ def test_fit_ends_where_the_gradient_does(model):
     X, y, embedding, _, _ = model
     prior = LogNormalPrior.for_columns(SPACE.d)
     objective = MapObjective(embedding, embedding.features(X), y, prior)
-    theta, value = fit(objective, prior.mean, prior)
+    theta, value = fit(objective, prior.starts(), prior)
     assert np.abs(objective(theta)[1]).max() < 0.05
     assert value == objective(theta)[0] < objective(prior.mean)[0]
 
@@ -135,7 +137,7 @@ def test_length_scales_tell_relevant_columns_from_others():
     X = np.random.default_rng(0).random((40, 3))
     prior, embedding = LogNormalPrior.for_columns(3), Embedding(space)
     objective = MapObjective(embedding, embedding.features(X), standardised(np.sin(9.0 * X[:, 1])), prior)
-    hyper = Hyperparameters.from_theta(fit(objective, prior.mean, prior)[0])
+    hyper = Hyperparameters.from_theta(fit(objective, prior.starts(), prior)[0])
     assert hyper.lengths[1] < 0.2 * min(hyper.lengths[0], hyper.lengths[2])
     assert hyper.noise < 1e-3
 

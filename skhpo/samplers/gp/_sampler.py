@@ -77,7 +77,7 @@ class GPSampler(Sampler):
     A failed evaluation counts as the worst success. Points are modelled at the largest resource that has at
     least ``n_startup`` evaluations.
 
-    Hyperparameters are fitted at fixed lengths of the history: at powers of two from the prior's mode, and in
+    Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
     the history alone, also for a history that was told all at once, and its cost is a fixed number of fits
     for each doubling.
@@ -178,22 +178,23 @@ class GPSampler(Sampler):
         first = 1 << (n.bit_length() - 1)
         for length in range(first, n + 1, max(1, first // 32)):
             if length > self._fitted_at:
-                if length == first:
-                    self._theta = dict.fromkeys((False, True), self._prior.mean)
-                self._fit(*self._data(length))
+                self._fit(*self._data(length), afresh=length == first)
                 self._fitted_at = length
 
-    def _fit(self, X: np.ndarray, loss: np.ndarray) -> None:
+    def _fit(self, X: np.ndarray, loss: np.ndarray, *, afresh: bool) -> None:
         Phi = self._embedding.features(X)
         least, self._transforms = np.inf, False
         for transforms in (False, True) if self.transform else (False,):
+            starts = self._prior.starts() if afresh else [self._theta[transforms]]
             y, log_jacobian = targets(loss, transform=transforms)
             # Constant targets say nothing, and the likelihood would shrink the signal to nothing.
-            if np.ptp(y) > 0.0:
-                objective = MapObjective(self._embedding, Phi, y, self._prior)
-                self._theta[transforms], value = fit(objective, self._theta[transforms], self._prior)
-                if value - log_jacobian < least:
-                    least, self._transforms = value - log_jacobian, transforms
+            if np.ptp(y) == 0.0:
+                self._theta[transforms] = self._prior.mean
+                continue
+            objective = MapObjective(self._embedding, Phi, y, self._prior)
+            self._theta[transforms], value = fit(objective, starts, self._prior)
+            if value - log_jacobian < least:
+                least, self._transforms = value - log_jacobian, transforms
 
     # -- the acquisition --------------------------------------------------------------------------
 
