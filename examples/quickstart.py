@@ -45,9 +45,7 @@ def main():
         CMAESSearchCV(pipeline, RANGES, **ours),
     ]
 
-    print(
-        f"{'search':15s} {'best score':>10s} {'test score':>10s} {'fits':>5s} {'seconds':>8s}  best parameters"
-    )
+    print(f"{'search':15s} {'best score':>10s} {'test score':>10s} {'fits':>5s} {'seconds':>8s}  best")
     for search in searches:
         start = time.perf_counter()
         search.fit(X_train, y_train)
