@@ -168,10 +168,14 @@ def test_far_points_have_the_density_of_the_prior():
 
 
 def test_neighbour_gaps_by_hand():
-    x = np.array([0.5, 0.1, 0.2, 0.5, 0.9])
-    np.testing.assert_allclose(neighbour_gaps(x), [0.3, 0.1, 0.3, 0.4, 0.4])
-    np.testing.assert_array_equal(neighbour_gaps(np.array([0.3])), [0.7])
-    np.testing.assert_array_equal(neighbour_gaps(np.array([0.3, 0.3])), [0.0, 0.0])
+    X = np.array(
+        [[0.5, 0.3, np.nan], [0.1, np.nan, 0.3], [0.2, 0.3, np.nan], [0.5, np.nan, np.nan], [0.9] * 3]
+    )
+    gaps = neighbour_gaps(X)
+    np.testing.assert_allclose(gaps[:, 0], [0.3, 0.1, 0.3, 0.4, 0.4])
+    np.testing.assert_allclose(gaps[:, 1], [0.0, np.nan, 0.6, np.nan, 0.6])
+    np.testing.assert_allclose(gaps[:, 2], [np.nan, 0.6, np.nan, np.nan, 0.6])
+    np.testing.assert_allclose(neighbour_gaps(np.array([[0.3]])), [[0.7]])
 
 
 def test_bandwidths_by_hand():

@@ -16,20 +16,22 @@ import numpy as np
 from skhpo.space import Space
 
 
-def neighbour_gaps(x: np.ndarray) -> np.ndarray:
-    """Distance (m,) to the neighbour among the positions x (m,), the farther of the two.
+def neighbour_gaps(X: np.ndarray) -> np.ndarray:
+    """Distance (m, d) to the neighbour on the same axis, the farther of the two; NaN if inactive.
 
-    This is Bergstra's (2011, section 4.2) choice, but for the two outermost positions, which have
+    This is Bergstra's (2011, section 4.2) choice, but for the two outermost points, which have
     one neighbour only: the edge of the axis is not counted as another, since a kernel as wide as
-    the empty space beside it would draw proposals away from a cluster of good points. A position
+    the empty space beside it would draw proposals away from a cluster of good points. A point
     alone on its axis reaches to the farther edge.
     """
-    if len(x) == 1:
-        return np.maximum(x, 1 - x)
-    order = np.argsort(x, kind="stable")
-    step = np.diff(x[order])
-    gaps = np.empty(len(x))
-    gaps[order] = np.maximum(np.append(step, step[-1]), np.insert(step, 0, step[0]))
+    order = np.argsort(X, axis=0, kind="stable")  # NaN last
+    at = (order, np.arange(X.shape[1]))
+    ordered = X[at]
+    gap = np.full((len(X) + 1, X.shape[1]), np.nan)
+    gap[1:-1] = np.diff(ordered, axis=0)
+    farther = np.fmax(gap[:-1], gap[1:])
+    gaps = np.empty(X.shape)
+    gaps[at] = np.where(np.isnan(farther), np.maximum(ordered, 1 - ordered), farther)
     return gaps
 
 
@@ -52,19 +54,13 @@ def select_bandwidths(space: Space, X: np.ndarray, min_factor: float, exponent: 
         1.0 where a point is inactive.
     """
     active = ~np.isnan(X)
-    bandwidths = np.ones(X.shape)
-    for j, kind in enumerate(space.kinds):
-        on = active[:, j]
-        m = int(on.sum())
-        if m == 0:
-            continue
-        if kind == "categorical":
-            n_levels = space.columns[j].dimension.n_levels
-            # A count of 1 on the own level and 1 / (m_j + 1) on each, normalised: the kernel
-            # sharpens as evidence comes in.
-            extra = 1 / (m + 1)
-            bandwidths[on, j] = (n_levels - 1) * extra / (1 + n_levels * extra)
-        else:
-            lowest = max(min_factor, (m + 2.0) ** -exponent)
-            bandwidths[on, j] = np.clip(neighbour_gaps(X[on, j]), lowest, 1.0)
-    return bandwidths
+    m = active.sum(axis=0)
+    sigma = np.clip(neighbour_gaps(X), np.maximum(min_factor, (m + 2.0) ** -exponent), 1.0)
+    n_levels = np.array(
+        [c.dimension.n_levels if c.dimension.kind == "categorical" else 1 for c in space.columns]
+    )
+    # A count of 1 on the own level and 1 / (m_j + 1) on each, normalised: the kernel sharpens as
+    # evidence comes in.
+    extra = 1 / (m + 1)
+    b = (n_levels - 1) * extra / (1 + n_levels * extra)
+    return np.where(active, np.where(np.array(space.kinds) == "categorical", b, sigma), 1.0)

@@ -30,6 +30,7 @@ Notation
 d     : number of columns of the space
 m     : number of kernels without the prior
 c     : number of points at which the density is wanted
+r     : number of different ordinal cells among them
 X     : (m, d), the points of the kernels, canonical; NaN where inactive
 sigma : (m, d), bandwidths of the ordered columns
 b     : (m, d), probability to leave the level, in the categorical columns
@@ -139,26 +140,36 @@ class ParzenEstimator:
             Canonical points.
         """
         log_k = self._features(X) @ self._coefficients
-        for j in self._ordinal.tolist():
-            log_k += self._log_ordinal(j, X[:, j])
+        if len(self._ordinal):
+            log_k += self._log_ordinal(X)
         return log_k
 
-    def _log_ordinal(self, j: int, x: np.ndarray) -> np.ndarray:
-        """Logarithm (c, m) of k_j at the positions x (c,) of the ordinal column j."""
-        # Few levels make few different cells and kernels, at which the factor is worked out once.
-        cells, cell_of = np.unique(x, return_inverse=True)
-        kernels, kernel_of = np.unique(self._mu[:, j] + 1j * self._sigma[:, j], return_inverse=True)
-        mu, sigma = kernels.real, kernels.imag
-        Z = gaussian_mass(-mu / sigma, (1 - mu) / sigma)
-        low, high = (edge[:, None] for edge in self.space.columns[j].dimension.cells(cells))
+    def _log_ordinal(self, X: np.ndarray) -> np.ndarray:
+        """Logarithm (c, m) of the product of the ordinal factors.
+
+        The same few cells come again and again, so each is worked out once: r of them, in all
+        columns together.
+        """
+        x = X[:, self._ordinal]
+        low, high = np.empty(x.shape), np.empty(x.shape)
+        for position, j in enumerate(self._ordinal.tolist()):
+            low[:, position], high[:, position] = self.space.columns[j].dimension.cells(x[:, position])
+        # Positions lie in [0, 1]: two apart, the columns do not mix; 1.5 stands for inactive.
+        key = 2.0 * np.arange(len(self._ordinal)) + np.where(np.isnan(x), 1.5, x)
+        _, first, cell_of = np.unique(key, return_index=True, return_inverse=True)
+        column = self._ordinal[first % len(self._ordinal)]
+        low, high, middle = (edge.ravel()[first, None] for edge in (low, high, x))
+        mu, sigma, Z = (array.T[column] for array in (self._mu, self._sigma, self._Z))
+        width = high - low
         with np.errstate(divide="ignore", invalid="ignore"):
-            log_factor = np.log(gaussian_mass((low - mu) / sigma, (high - mu) / sigma) / ((high - low) * Z))
-        narrow = (high - low < _NARROW)[:, 0]
+            log_factor = np.log(gaussian_mass((low - mu) / sigma, (high - mu) / sigma) / (width * Z))
+        narrow = width[:, 0] < _NARROW
         if narrow.any():
-            z = (cells[narrow, None] - mu) / sigma
-            log_factor[narrow] = -0.5 * z * z - _LOG_SQRT_2PI - np.log(sigma * Z)
-        log_factor[np.isnan(cells)] = 0.0
-        return np.where(self._active[:, j], log_factor[np.ix_(cell_of, kernel_of)], 0.0)
+            z = (middle[narrow] - mu[narrow]) / sigma[narrow]
+            log_factor[narrow] = -0.5 * z * z - _LOG_SQRT_2PI - np.log(sigma[narrow] * Z[narrow])
+        if self.space.is_conditional:
+            log_factor[~self._active.T[column] | np.isnan(middle)] = 0.0
+        return log_factor[cell_of.reshape(x.shape)].sum(axis=1)
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Logarithm (c,) of p(x), equation (2), relative to the prior.

@@ -4,8 +4,8 @@ The evaluations are split at a quantile of their losses; the density l of the po
 the density g of those above are estimated; and the proposal is the point, of some drawn
 from l, at which l is largest in comparison with g.
 
-    p(x | y) = l(x) if y < y*, else g(x)                          Bergstra 2011, (2)
-    EI_y*(x) proportional to (gamma + (1 - gamma) g(x) / l(x))^-1    Bergstra 2011, section 4.1
+    p(x | y) = l(x) if y < y*, else g(x)                              Bergstra 2011, (2)
+    EI_y*(x) proportional to (gamma + (1 - gamma) g(x) / l(x))^-1     Bergstra 2011, section 4.1
 
 The expected improvement grows with l / g and with nothing else, so that log l - log g is what is
 maximised.
@@ -41,16 +41,13 @@ class TPESampler(Sampler):
     One model for the whole conditional tree, with joint kernels over all columns. Failed and
     pending points count among the bad ones, so that proposals keep away from them.
 
-    The defaults come from an ablation on 18 problems (smooth, multimodal, noisy, mixed,
-    conditional, plateaus of cross-validation), 15 seeds each, 100 evaluations.
-
     Parameters
     ----------
     n_startup : int, default=10
         Points of the scrambled Sobol design that comes before the model.
     gamma : float, default=0.1
-        Share of the evaluations that counts as good ("below"). Of 100 evaluations ten are enough
-        for l; with 0.15 it is drawn off to second-best regions.
+        Share of the evaluations that counts as good ("below"). At 0.15 l is drawn off to regions
+        of the second best, to which 50 or 100 evaluations leave no time.
     max_below : int, default=25
         Most evaluations that count as good, however many there are.
     ei_weight : float, default=0.5
@@ -69,6 +66,58 @@ class TPESampler(Sampler):
     n_ei_candidates : int, default=24
         Points drawn from the density of the good ones, of which the best is proposed. More is
         worse (64 or 200): the largest ratio then lies where neither density knows anything.
+
+    Raises
+    ------
+    TypeError
+        If an option is not a number, or not an integer where it has to be.
+    ValueError
+        If an option is outside its range.
+
+    Notes
+    -----
+    The defaults start from Watanabe's recommendations and differ where that was better on 18
+    problems (smooth and multimodal ones, a noisy one, mixed, integer, categorical and conditional
+    ones, three cross-validations), with 20 seeds each. Below is the probability that a run ends ahead of
+    one of Optuna 5.0's TPE after 50 and 100 evaluations, in the mean of the problems:
+
+    ==============================================================  =====  =====
+    defaults                                                        0.63   0.61
+    ``ei_weight=1.0``                                               0.62   0.61
+    ``ei_weight=0.25``                                              0.62   0.60
+    ``min_bandwidth_factor=0.08``                                   0.62   0.56
+    bad points' kernels down to 0.01 wide                           0.56   0.55
+    bad points' kernels down to 0.01 wide, good ones' to 0.10       0.56   0.51
+    ==============================================================  =====  =====
+
+    ``ei_weight=0.5`` is ahead of Optuna's median on the most problems (15 of 18). Two things matter
+    more than all of these and are no options: that the edges of the axes do not count as neighbours
+    in the bandwidths, and that these follow the gaps and not one spread for the axis (Scott).
+
+    References
+    ----------
+    J. Bergstra, R. Bardenet, Y. Bengio and B. Kegl (2011). Algorithms for hyper-parameter
+    optimization. NeurIPS 24.
+
+    J. Bergstra, D. Yamins and D. Cox (2013). Making a science of model search: hyperparameter
+    optimization in hundreds of dimensions for vision architectures. ICML 30.
+
+    S. Watanabe (2023). Tree-structured Parzen estimator: understanding its algorithm components
+    and their roles for better empirical performance. arXiv:2304.11127.
+
+    J. Aitchison and C. Aitken (1976). Multivariate binary discrimination by the kernel method.
+    Biometrika 63.
+
+    Examples
+    --------
+    >>> from skhpo.samplers.tpe import TPESampler
+    >>> from skhpo.space import Column, Real, Space
+    >>> run = TPESampler().start(Space([Column("x", Real(-1, 3))]), seed=0)
+    >>> for _ in range(40):
+    ...     X = run.ask()
+    ...     run.tell(X, (X[:, 0] - 0.25) ** 2)
+    >>> bool(run.history.loss.min() < 1e-4)
+    True
     """
 
     n_startup: int = 10
