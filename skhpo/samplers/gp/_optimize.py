@@ -120,15 +120,14 @@ def _update(
     which, s, y, sy = which[curved], s[curved], y[curved], sy[curved]
     if len(which) == 0:
         return
-    # Before the first update the estimate is given the size of the curvature just seen (Nocedal & Wright, eq.
-    # 6.20).
+    # Nocedal & Wright 2006, eq. 6.20: the first estimate is given the size of the curvature just seen.
     first = untried[which]
     size = sy / np.einsum("bd,bd->b", y * scale**2, y)
     H[which] *= np.where(first, size, 1.0)[:, None, None]
     untried[which] = False
     Hy = (H[which] @ y[..., None])[..., 0]
     yHy = np.einsum("bd,bd->b", y, Hy)
-    # Nocedal & Wright, eq. 6.17, multiplied out.
+    # Nocedal & Wright 2006, eq. 6.17, multiplied out.
     cross = s[:, :, None] * Hy[:, None, :]
     H[which] += ((1.0 + yHy / sy) / sy)[:, None, None] * (s[:, :, None] * s[:, None, :])
     H[which] -= (cross + cross.transpose(0, 2, 1)) / sy[:, None, None]

@@ -21,6 +21,7 @@ _N_SCATTERED = 512
 _N_NEARBY = 128
 _N_CENTRES = 4
 _N_STARTS = 8
+"""Candidates all over the cube and near the best observations, how many of those, and searches started."""
 
 
 class Starts:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 _POWERS = np.linspace(-1.0, 1.0, 21)
+"""Powers that are compared. More than 1 would flatten the good side, where differences matter most."""
 
 
 def targets(loss: np.ndarray, *, transform: bool) -> tuple[np.ndarray, float]:
@@ -66,8 +67,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
 def power_transformed(z: np.ndarray) -> tuple[np.ndarray, float]:
     """Yeo-Johnson transform (n,) of z (n,), standardised, with the likeliest power [1]_, eq. 3.1.
 
-    Only powers up to 1, which draw in the bad side's tail: a larger one would flatten the good side, where
-    differences matter most. Beside the values stands the sum of the logarithms of their derivatives by z.
+    Beside the values stands the sum of the logarithms of their derivatives by z.
     """
     if len(z) < 3 or z.std() == 0.0:
         return z, 0.0
