@@ -24,7 +24,9 @@ from __future__ import annotations
 
 import numpy as np
 
-ETA = 0.5
+ETA = 0.3
+"""By measurement: with 0.5 a choice that is good nearly everywhere drives out, after a dozen points,
+the one that is best where the other columns suit it; with 0.1 a hundred points are too few."""
 
 
 def least_probability(K: int, n_columns: int) -> float:
