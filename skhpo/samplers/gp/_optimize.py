@@ -22,7 +22,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skhpo.space import Space
-from skhpo.space._dimensions import Dimension
+from skhpo.space import Dimension
 
 Objective = Callable[[np.ndarray], np.ndarray]
 ObjectiveWithGradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
