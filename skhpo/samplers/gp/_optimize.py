@@ -21,8 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skhpo.space import Space
-from skhpo.space import Dimension
+from skhpo.space import Dimension, Space
 
 Objective = Callable[[np.ndarray], np.ndarray]
 ObjectiveWithGradient = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
