@@ -89,11 +89,14 @@ def test_a_batch_across_the_end_of_the_design():
     assert not (X[1:] == sampler._design.points(6, 2)).any()
 
 
-@pytest.mark.parametrize("acquisition", ["log_ei", "ei", "pi", "ucb"])
-def test_a_smooth_minimum_is_found_to_three_digits(acquisition):
+# "pi" asks for an improvement of 0.01 standard deviations of the losses, here 0.2, and may rest within it.
+@pytest.mark.parametrize(
+    ("acquisition", "close"), [("log_ei", 1e-4), ("ei", 1e-4), ("pi", 2e-3), ("ucb", 1e-4)]
+)
+def test_a_smooth_minimum_is_found(acquisition, close):
     # Random search of 30 points has an expected best squared distance of 1 / (30 pi) = 0.01.
     sampler = run(GPSampler(acquisition=acquisition, kappa=1.0).start(cube(2), seed=0), bowl, 30)
-    assert bowl(sampler.history.X).min() < 1e-4
+    assert bowl(sampler.history.X).min() < close
 
 
 def test_a_mixed_minimum_is_found():

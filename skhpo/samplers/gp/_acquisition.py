@@ -3,7 +3,7 @@ r"""What a point is worth to the search, given the posterior there; all are maxi
 Notation
 --------
 q, S, d : numbers of queries, of fantasies, of columns
-f       : (S,), incumbent, the least target believed in
+f       : (S,), incumbent: the least target, fantasies included
 mu      : (q, S), posterior means
 sigma   : (q,), posterior standard deviations
 z       : (q, S), (f - mu) / sigma
