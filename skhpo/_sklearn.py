@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sklearn
 from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
+from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _fit_and_score,
-    _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils import indexable
@@ -27,9 +27,9 @@ from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params
 
 __all__ = [
-    "BaseSearchCV",
     "CallbackContexts",
     "CrossValidationInputs",
+    "FailedScore",
     "Interval",
     "SearchCVParts",
     "StrOptions",
@@ -39,6 +39,15 @@ __all__ = [
 ]
 
 fit_context = _fit_context
+
+
+class FailedScore(float):
+    """A score that stands for a failure: the number is the user's ``error_score``.
+
+    scikit-learn puts ``error_score`` where a fit or a scorer failed, and nothing tells it from a score
+    any more. A float that remembers does.
+    """
+
 
 _TAKES_CALLBACKS = "callback_ctx" in inspect.signature(_fit_and_score).parameters
 
@@ -68,8 +77,10 @@ def fit_and_score(
     -------
     outcome : dict
         ``test_scores``, ``train_scores`` (if asked for), ``fit_time``, ``score_time``,
-        ``n_test_samples`` and ``fit_error``.
+        ``n_test_samples`` and ``fit_error``. Scores of what failed are ``FailedScore``.
     """
+    if options["error_score"] != "raise":
+        options["error_score"] = FailedScore(options["error_score"])
     if _TAKES_CALLBACKS:
         options |= {"callback_ctx": callback_context, "caller": caller}
     return _fit_and_score(clone(estimator), X, y, return_times=True, return_n_test_samples=True, **options)
@@ -128,19 +139,26 @@ class CallbackContexts:
             self._root = search._init_callback_context(max_subtasks=n_stages)
             self._root.call_on_fit_task_begin(estimator=search, X=X, y=y, metadata=self._metadata)
 
-    def begin_search(self, n_tasks: int | None) -> None:
+    def begin_search(self, n_tasks: int | None, candidates: Iterable[Any] = ()) -> None:
         """Open the task under which all evaluations stand.
 
         Their contexts are made ahead: adding to the tree while a worker's task is being pickled in
         another thread would be a race. Where their number is not known, callbacks see the search as a
         whole and not its evaluations.
+
+        Parameters
+        ----------
+        n_tasks : int or None
+            How many evaluations there will be at most.
+        candidates : iterable
+            Values that the search may put into the estimator, which may bring callbacks too.
         """
         if self._root is None:
             return
         self._search_context = self._root.subcontext(
             task_name="search", max_subtasks=n_tasks, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self._search)
-        if n_tasks is not None and _has_callbacks(self._search):
+        if n_tasks is not None and _have_callbacks([self._search, *candidates]):
             self._tasks = [
                 self._search_context.subcontext(task_name="candidate-split-evaluation", task_id=i)
                 for i in range(n_tasks)
@@ -175,9 +193,13 @@ class CallbackContexts:
             )
 
 
-def _has_callbacks(search: BaseSearchCV) -> bool:
-    parts = [search, *search.get_params(deep=True).values()]
-    return any(getattr(part, "_skl_callbacks", None) for part in parts)
+def _have_callbacks(objects: Iterable[Any]) -> bool:
+    for candidate in objects:
+        deep = hasattr(candidate, "get_params") and not isinstance(candidate, type)
+        parts = [candidate, *(candidate.get_params(deep=True).values() if deep else ())]
+        if any(getattr(part, "_skl_callbacks", None) for part in parts):
+            return True
+    return False
 
 
 class SearchCVParts(BaseSearchCV):
@@ -228,7 +250,7 @@ class SearchCVParts(BaseSearchCV):
         """
         _warn_or_raise_about_fit_failures(outcomes, self.error_score)
         if callable(self.scoring):
-            _insert_error_scores(outcomes, self.error_score)
+            _spread_error_scores(outcomes)
         return self._format_results(list(params), n_splits, outcomes)
 
     def _select(
@@ -236,8 +258,6 @@ class SearchCVParts(BaseSearchCV):
     ) -> dict[str, Any]:
         """The fitted attributes that tell the best candidate; none where ``refit`` asks for none."""
         if callable(self.scoring) and multimetric:
-            names = [key.removeprefix("mean_test_") for key in results if key.startswith("mean_test_")]
-            self._check_refit_for_multimetric(names)
             refit_metric = self.refit
         if not (self.refit or not multimetric):
             return {}
@@ -250,4 +270,14 @@ class SearchCVParts(BaseSearchCV):
     @staticmethod
     def _unwrap(scorer: Any) -> Any:
         """The value of ``scorer_``: a dict of scorers, or the only one."""
-        return getattr(scorer, "_scorers", scorer)
+        return scorer._scorers if isinstance(scorer, _MultimetricScorer) else scorer
+
+
+def _spread_error_scores(outcomes: list[dict[str, Any]]) -> None:
+    """Give every metric its error score where a callable returns several and failed for some."""
+    for kind in ("test_scores", "train_scores"):
+        names = next((o[kind].keys() for o in outcomes if isinstance(o.get(kind), dict)), None)
+        if names is not None:
+            for outcome in outcomes:
+                if not isinstance(outcome[kind], dict):
+                    outcome[kind] = dict.fromkeys(names, outcome[kind])

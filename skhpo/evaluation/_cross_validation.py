@@ -37,8 +37,10 @@ class CrossValidation:
         """Number of tasks in each job."""
         return len(self.inputs.splits)
 
-    def call(self, trial: Trial, job: Job, fold: int) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """Function, positional and keyword arguments of a task.
+    def call(
+        self, trial: Trial, job: Job, fold: int, number: int
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """Function, positional and keyword arguments of a task, which is the search's ``number``-th.
 
         X, y and the indices are the same objects in every call: process backends map large arrays to
         shared memory by identity.
@@ -57,6 +59,6 @@ class CrossValidation:
             "verbose": self.verbose,
             "split_progress": (fold, self.n_folds),
             "candidate_progress": None if self.n_candidates is None else (trial.number, self.n_candidates),
-            **self.contexts.task(trial.number * self.n_folds + fold),
+            **self.contexts.task(number),
         }
         return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from skhpo._sklearn import FailedScore
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,14 @@ class Objective:
     Attributes
     ----------
     metric : str or None
-        Name of the metric that counts where there are several. None means the only one, or the
-        first that the scorer returns.
+        Name of the metric that counts where there are several; None means the first.
+    check_names : callable or None
+        Called with the names of the metrics where the scorer returned several; raises if the search
+        could not choose by them, while there is still work to be saved.
     """
 
     metric: str | None = None
+    check_names: Callable[[Iterable[str]], None] | None = None
 
     def __call__(self, outcomes: Sequence[dict[str, Any]]) -> float:
         """Score of a job from the outcomes of its folds, NaN for a failure.
@@ -29,11 +34,18 @@ class Objective:
         """
         total = 0.0
         for outcome in outcomes:
-            scores = outcome["test_scores"]
-            if outcome["fit_error"] is not None:
+            score = self._pick(outcome["test_scores"])
+            if isinstance(score, FailedScore) or not math.isfinite(score):
                 return math.nan
-            if isinstance(scores, dict):
-                scores = scores[self.metric] if self.metric in scores else next(iter(scores.values()))
-            total += scores
+            total += score
         score = total / len(outcomes)
         return score if math.isfinite(score) else math.nan
+
+    def _pick(self, scores: float | dict[str, float]) -> float:
+        if not isinstance(scores, dict):
+            return scores
+        if self.check_names is not None:
+            self.check_names(scores)
+        if self.metric is not None:
+            return scores[self.metric]
+        return next(iter(scores.values()), math.nan)

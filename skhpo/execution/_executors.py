@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,8 +34,8 @@ class Executor(ABC):
         """Start a task; its result will carry the token."""
 
     @abstractmethod
-    def wait(self) -> tuple[Any, Any]:
-        """Token and result of the next task that finishes; an exception in a task is raised here."""
+    def wait(self) -> tuple[Any, Callable[[], Any]]:
+        """Token of the next task that finishes, and a function that returns or raises what came of it."""
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +51,7 @@ class Executor(ABC):
 
 
 class SerialExecutor(Executor):
-    """Runs each task in this thread when its result is asked for."""
+    """Runs each task in this thread, when its result is asked for."""
 
     n_workers = 1
 
@@ -62,11 +63,11 @@ class SerialExecutor(Executor):
         self._waiting.append((token, call))
         self.n_running += 1
 
-    def wait(self) -> tuple[Any, Any]:
-        """Run the task at the head of the queue."""
+    def wait(self) -> tuple[Any, Callable[[], Any]]:
+        """The task at the head of the queue; calling the function runs it."""
         token, (function, args, kwargs) = self._waiting.popleft()
         self.n_running -= 1
-        return token, function(*args, **kwargs)
+        return token, partial(function, *args, **kwargs)
 
     def __exit__(
         self,
@@ -96,11 +97,11 @@ class JoblibExecutor(Executor):
         self._pool.submit(token, function, args, kwargs)
         self.n_running += 1
 
-    def wait(self) -> tuple[Any, Any]:
+    def wait(self) -> tuple[Any, Callable[[], Any]]:
         """Block until any task ends."""
         token, retrieve = self._pool.next_finished()
         self.n_running -= 1
-        return token, retrieve()
+        return token, retrieve
 
     def __exit__(
         self,

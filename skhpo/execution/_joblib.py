@@ -39,21 +39,19 @@ class JoblibPool:
     """
 
     def __init__(self, n_jobs: int | None) -> None:
-        self._parallel = Parallel(n_jobs=n_jobs)
-        self._parallel.__enter__()
-        self._backend = self._parallel._backend
-        self.n_workers = self._parallel._effective_n_jobs()
         self._finished: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._wrapped: dict[Callable[..., Any], Callable[..., Any]] = {}
-        if self.n_workers > 1:
-            if not self._backend.supports_retrieve_callback:
-                self.close(abort=False)
-                raise ValueError(
-                    f"The joblib backend {type(self._backend).__name__} does not call back when a task is "
-                    "done, so no search can run on it. Allowed are backends with "
-                    "supports_retrieve_callback=True, as loky, threading, multiprocessing and dask have."
-                )
-            self._backend.start_call()
+        self._parallel = Parallel(n_jobs=n_jobs)
+        self._parallel.__enter__()
+        try:
+            self._backend = self._parallel._backend
+            self.n_workers = self._parallel._effective_n_jobs()
+            if self.n_workers > 1:
+                self._check_backend()
+                self._backend.start_call()
+        except BaseException:
+            self._parallel.__exit__(None, None, None)
+            raise
 
     def submit(
         self, token: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -80,6 +78,14 @@ class JoblibPool:
         elif self.n_workers > 1:
             self._backend.stop_call()
         self._parallel.__exit__(None, None, None)
+
+    def _check_backend(self) -> None:
+        if not self._backend.supports_retrieve_callback:
+            raise ValueError(
+                f"The joblib backend {type(self._backend).__name__} does not call back when a task is "
+                "done, so no search can run on it. Allowed are backends with "
+                "supports_retrieve_callback=True, as loky, threading, multiprocessing and dask have."
+            )
 
     def _on_done(self, token: Any, out: Any) -> None:
         # Runs in a thread of the backend: only the queue is touched here.

@@ -43,7 +43,7 @@ def run(
     """
     tasks: deque[tuple[Job, int]] = deque()
     start = time.monotonic()
-    n_done, best_loss = 0, math.inf
+    n_tasks, n_done, best_loss = 0, 0, math.inf
     while True:
         while executor.n_running < executor.n_workers:
             if not tasks:
@@ -54,30 +54,40 @@ def run(
                 if not tasks:
                     break
             job, fold = tasks.popleft()
-            executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold))
+            executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold, n_tasks))
+            n_tasks += 1
         if not executor.n_running:
             return
-        (job, fold), outcome = executor.wait()
+        (job, fold), retrieve = executor.wait()
+        trial = journal.trials[job.trial]
+        try:
+            outcome = retrieve()
+        except Exception as error:
+            error.add_note(f"Raised by candidate {trial.number}, {trial.params}, on fold {fold}.")
+            raise
         journal.append(Evaluation(job, fold, outcome))
         outcomes = journal.outcomes(job)
         if len(outcomes) == evaluation.n_folds:
             loss = -objective(outcomes)  # The only change of sign: scores outside, losses inside.
             n_done, best_loss = n_done + 1, min(best_loss, loss if math.isfinite(loss) else math.inf)
             scheduler.report(job, loss)
-            proposals.learn(journal.trials[job.trial], loss)
+            proposals.learn(job, trial, loss)
 
 
 def _next_tasks(
     scheduler: Scheduler, proposals: Proposals, journal: MemoryJournal, n_folds: int
 ) -> list[tuple[Job, int]]:
     """The tasks of the next job; none when nothing may start before more is reported, or ever."""
+    tasks: list[tuple[Job, int]] = []
     for job in scheduler.next_jobs(1):
-        if job.trial not in journal.trials:
+        trial = journal.trials.get(job.trial)
+        if trial is None:
             trial = proposals.next_trial(job.trial)
             if trial is None:
                 # Trials that began may still be owed work, which a closed scheduler goes on to give.
                 scheduler.close()
-                return _next_tasks(scheduler, proposals, journal, n_folds)
+                return tasks + _next_tasks(scheduler, proposals, journal, n_folds)
             journal.begin(trial)
-        return [(job, fold) for fold in range(n_folds)]
-    return []
+        proposals.begin(job, trial)
+        tasks += [(job, fold) for fold in range(n_folds)]
+    return tasks

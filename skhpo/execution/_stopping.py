@@ -14,8 +14,10 @@ class Progress:
     ----------
     elapsed : float
         Seconds since the search began.
-    n_begun, n_done : int
-        Candidates begun, and candidates of which a job is finished.
+    n_begun : int
+        Candidates begun.
+    n_done : int
+        Jobs finished.
     best_loss : float
         Least loss of a finished job; infinite before there is one.
     """

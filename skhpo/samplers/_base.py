@@ -26,6 +26,9 @@ from skhpo.space import Space
 _ENUMERABLE = 10_000
 """Spaces up to this size are listed to find a point that was not seen."""
 
+_COMPLETIONS = 100
+"""How many ways to complete a point are tried before it counts as evaluated already."""
+
 
 class History:
     """All that a sampler was told, in the order of telling.
@@ -169,8 +172,7 @@ class Sampler(ABC):
         n = int(min(n, left))
         if n <= 0:
             return np.empty((0, self.space.d))
-        # A spawn key, as default_rng([seed, 0]) is the same stream as default_rng(seed).
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.n_asked,)))
+        rng = self._generator()
         X = self.space.canonical(self._propose(n, pending, rng))
         for i, row in enumerate(X):
             if row.tobytes() in self._seen or row.tobytes() in taken:
@@ -178,6 +180,37 @@ class Sampler(ABC):
             taken.add(X[i].tobytes())
         self.n_asked += len(X)
         return X
+
+    def complete(self, point: np.ndarray, pending: np.ndarray | None = None) -> np.ndarray | None:
+        """A point that is wanted, with what it leaves open taken from the initial design.
+
+        Counts as asked for, whether or not it leaves anything open.
+
+        Parameters
+        ----------
+        point : ndarray of shape (d,)
+            NaN where the value is open.
+        pending : ndarray of shape (m, d), optional
+            All points asked and not yet told.
+
+        Returns
+        -------
+        point : ndarray of shape (d,) or None
+            Canonical. None if no completion was found that was neither told nor is pending.
+        """
+        pending = np.empty((0, self.space.d)) if pending is None else self._checked(pending, "pending")
+        taken = {row.tobytes() for row in pending}
+        rng = self._generator()
+        filler = self._design.points(self.n_asked, 1)[0]
+        for _ in range(_COMPLETIONS):
+            completed = self.space.canonical(np.where(np.isnan(point), filler, point)[None])[0]
+            if not self._is_taken(completed, taken):
+                self.n_asked += 1
+                return completed
+            if not np.isnan(point).any():
+                break
+            filler = rng.random(self.space.d)
+        return None
 
     def tell(self, X: np.ndarray, loss: np.ndarray, resource: np.ndarray | float = 1.0) -> None:
         """Learn what points were worth.
@@ -225,6 +258,10 @@ class Sampler(ABC):
 
     def _learn(self, n_new: int) -> None:
         """Update evolving state from the last ``n_new`` rows of the history."""
+
+    def _generator(self) -> np.random.Generator:
+        # A spawn key, as default_rng([seed, 0]) is the same stream as default_rng(seed).
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.n_asked,)))
 
     def _in_design(self, n_startup: int) -> bool:
         """Whether the initial design is still to be asked: neither asked for nor told so often."""

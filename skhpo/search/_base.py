@@ -18,7 +18,7 @@ from skhpo.execution import Never, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal
 from skhpo.samplers import GridSampler, Sampler
 from skhpo.schedulers import EveryoneInFull
-from skhpo.search._validation import check_initial_candidates, check_names
+from skhpo.search._validation import check_initial_candidates, check_names, check_refit
 from skhpo.space import Space, as_space
 
 _ONLY_SOMETIMES_FITTED = (
@@ -40,7 +40,7 @@ class BaseSampledSearchCV(SearchCVParts):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SearchCVParts._parameter_constraints,
-        "param_distributions": [dict, list],
+        "param_distributions": [dict, list, Space],
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
@@ -120,8 +120,9 @@ class BaseSampledSearchCV(SearchCVParts):
         sampler = self._make_sampler()
         initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
         check_names(self.estimator, space)
-        n_candidates = self._count_candidates(space, sampler)
-        if n_candidates == space.size and self.timeout is None:
+        check_refit(self.refit, self.scoring)
+        n_candidates = self._count_candidates(space, sampler, len(initial))
+        if n_candidates == space.size and self.timeout is None and not self._has_own_sampler():
             # All points are evaluated in any case, so nothing is left to choose but the order: that
             # of GridSearchCV.
             sampler = GridSampler(resolution=int(space.size))
@@ -171,7 +172,7 @@ class BaseSampledSearchCV(SearchCVParts):
                 )
         journal = MemoryJournal()
         with open_executor(self.n_jobs) as executor:
-            contexts.begin_search(n_fits)
+            contexts.begin_search(n_fits, proposals.choices())
             run(
                 scheduler=EveryoneInFull(n_candidates),
                 proposals=proposals,
@@ -183,7 +184,10 @@ class BaseSampledSearchCV(SearchCVParts):
                     error_score=self.error_score,
                     verbose=self.verbose,
                 ),
-                objective=Objective(self.refit if isinstance(self.refit, str) else None),
+                objective=Objective(
+                    metric=self.refit if isinstance(self.refit, str) else None,
+                    check_names=self._check_refit_for_multimetric,
+                ),
                 executor=executor,
                 stop=Never() if self.timeout is None else Timeout(self.timeout),
                 journal=journal,
@@ -191,9 +195,14 @@ class BaseSampledSearchCV(SearchCVParts):
         contexts.end_search()
         return journal
 
-    def _count_candidates(self, space: Space, sampler: Sampler) -> int | None:
+    def _has_own_sampler(self) -> bool:
+        """Whether the user handed in a sampler, to be used whatever the space."""
+        return False
+
+    def _count_candidates(self, space: Space, sampler: Sampler, n_initial: int) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""
-        available = sampler.count_points(space)
+        # The user's own candidates need not be among those that a grid would propose.
+        available = min(space.size, sampler.count_points(space) + n_initial)
         if self.n_iter is None:
             if np.isfinite(available):
                 return int(available)
@@ -202,13 +211,21 @@ class BaseSampledSearchCV(SearchCVParts):
                     "n_iter=None needs a finite space or a timeout: this search would never end."
                 )
             return None
-        if available < self.n_iter:
-            warnings.warn(
+        message = None
+        if isinstance(sampler, GridSampler):
+            if available > self.n_iter:
+                message = (
+                    f"The grid has {available} points, of which n_iter={self.n_iter} leaves out "
+                    f"{available - self.n_iter}, chosen at random. For all of them, pass n_iter=None."
+                )
+        elif available < self.n_iter:
+            message = (
                 f"The total space of parameters {available} is smaller than n_iter={self.n_iter}. "
-                f"Running {available} iterations. For exhaustive searches, use GridSearchCV.",
-                UserWarning,
-                stacklevel=2,
+                f"Running {available} iterations. For exhaustive searches, use GridSearchCV."
             )
+        if message is not None:
+            # The caller of fit, past scikit-learn's wrapper around it.
+            warnings.warn(message, UserWarning, stacklevel=4)
         return int(min(available, self.n_iter))
 
     def _refit(

@@ -92,6 +92,9 @@ class SearchCV(BaseSampledSearchCV):
     def _make_sampler(self) -> Sampler:
         return make_sampler(self.sampler)
 
+    def _has_own_sampler(self) -> bool:
+        return isinstance(self.sampler, Sampler)
+
 
 @documented
 class TPESearchCV(BaseSampledSearchCV):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,23 +42,42 @@ def _representatives(space: Space) -> Iterator[np.ndarray]:
         if column.dimension.kind == "categorical":
             options = [(u, column.dimension.decode(u)) for u in column.dimension.levels()]
             levels = [u for u, value in options if j in parents or hasattr(value, "get_params")] or levels
-        for level in levels:
+        for level, branch in itertools.product(levels, sorted(column.branches) or [0]):
             point = first.copy()
             point[j] = level
-            _reach(space, j, point)
+            _reach(space, j, branch, point)
             point = space.canonical(point[None])[0]
             if point.tobytes() not in seen:
                 seen.add(point.tobytes())
                 yield point
 
 
-def _reach(space: Space, j: int, point: np.ndarray) -> None:
-    """Set the ancestors of column j in ``point`` so that it is active."""
+def _reach(space: Space, j: int, branch: int, point: np.ndarray) -> None:
+    """Set the ancestors of column j in ``point`` so that it is active, under this level of its parent."""
     column = space.columns[j]
     if column.parent is not None:
-        parent = space.columns[column.parent].dimension
-        point[column.parent] = (min(column.branches) + 0.5) / parent.n_levels
-        _reach(space, column.parent, point)
+        parent = space.columns[column.parent]
+        point[column.parent] = (branch + 0.5) / parent.dimension.n_levels
+        _reach(space, column.parent, min(parent.branches, default=0), point)
+
+
+def check_refit(refit: Any, scoring: Any) -> None:
+    """Refuse a name of a metric where there is one metric, of another name.
+
+    Several metrics are scikit-learn's to check, and those of a callable are known when it is called.
+
+    Raises
+    ------
+    ValueError
+        If ``refit`` names no metric.
+    """
+    if isinstance(refit, str) and (scoring is None or isinstance(scoring, str)):
+        names = ["score"] if scoring is None else ["score", scoring]
+        if refit not in names:
+            raise ValueError(
+                f"refit={refit!r} is no metric of scoring={scoring!r}; allowed are True, False, a callable "
+                f"and {' or '.join(map(repr, names))}."
+            )
 
 
 def check_initial_candidates(

@@ -51,8 +51,8 @@ def nested_worker_count():
 def drain(executor):
     results = {}
     while executor.n_running:
-        token, result = executor.wait()
-        results[token] = result
+        token, retrieve = executor.wait()
+        results[token] = retrieve()
     return results
 
 
@@ -74,8 +74,7 @@ def test_results_come_in_the_order_of_completion(backend):
         drain(executor)
         executor.submit("slow", (sleep_for, (1.0,), {}))
         executor.submit("fast", (sleep_for, (0.0,), {}))
-        assert executor.wait() == ("fast", 0.0)
-        assert executor.wait() == ("slow", 1.0)
+        assert list(drain(executor)) == ["fast", "slow"]
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "serial"])
@@ -88,11 +87,13 @@ def test_exception_in_a_task_is_raised_and_leaves_a_usable_backend(backend):
             pytest.raises(RuntimeError, match="on purpose"),
             open_executor(n_jobs) as executor,
         ):
-            executor.submit(0, (fail, ("on purpose",), {}))
-            executor.wait()
+            executor.submit("culprit", (fail, ("on purpose",), {}))
+            token, retrieve = executor.wait()
+            assert token == "culprit"
+            retrieve()
     with joblib.parallel_config(**config), open_executor(n_jobs) as executor:
         executor.submit(0, (square, (5,), {}))
-        assert executor.wait() == (0, 25)
+        assert drain(executor) == {0: 25}
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1])
@@ -155,7 +156,7 @@ def test_large_arrays_are_mapped_once():
 def test_nested_work_does_not_start_more_processes(backend):
     with joblib.parallel_config(backend=backend), open_executor(2) as executor:
         executor.submit(0, (nested_worker_count, (), {}))
-        n_nested, pids = executor.wait()[1]
+        n_nested, pids = drain(executor)[0]
     assert n_nested == 1
     assert len(set(pids)) == 1
 
@@ -163,4 +164,4 @@ def test_nested_work_does_not_start_more_processes(backend):
 def test_threads_run_outside_the_main_thread():
     with joblib.parallel_config(backend="threading"), open_executor(2) as executor:
         executor.submit(0, (threading.current_thread, (), {}))
-        assert executor.wait()[1] is not threading.main_thread()
+        assert drain(executor)[0] is not threading.main_thread()

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,9 +31,10 @@ class Evaluation:
     """Scores a trial on a fold by a plain function, without estimators."""
 
     def __init__(self, score, n_folds):
-        self._score, self.n_folds = score, n_folds
+        self._score, self.n_folds, self.numbers = score, n_folds, []
 
-    def call(self, trial, job, fold):
+    def call(self, trial, job, fold, number):
+        self.numbers.append(number)
         return self._outcome, (trial, job, fold), {}
 
     def _outcome(self, trial, job, fold):
@@ -55,7 +57,7 @@ class LastInFirstOut(Executor):
     def wait(self):
         token, (function, args, kwargs) = self._stack.pop()
         self.n_running -= 1
-        return token, function(*args, **kwargs)
+        return token, partial(function, *args, **kwargs)
 
     def __exit__(self, *exception):
         pass
@@ -139,6 +141,31 @@ def test_initial_candidates_come_first_and_are_completed():
     assert 0.0 <= journal.trials[1].params["y"] <= 1.0
 
 
+def test_initial_candidates_that_coincide_are_evaluated_once():
+    space = Space([Column("x", Integer(1, 2)), Column("y", Integer(1, 2))])
+    corner = space.to_position({"x": 1, "y": 1})
+    row = np.array([corner[0], np.nan])
+    _, journal = search(n_trials=4, space=space, initial=[row, row, row, corner, corner])
+    points = [tuple(trial.params.values()) for trial in journal.trials.values()]
+    assert sorted(points) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_every_trial_is_one_point_asked():
+    for initial in ([], [np.array([0.5])], [np.array([0.5]), np.array([0.5]), np.array([np.nan])]):
+        sampler, journal = search(n_trials=5, initial=initial)
+        assert sampler.n_asked == len(journal.trials) == 5
+
+
+def test_an_exception_names_the_candidate():
+    def score(trial, job, fold):
+        raise RuntimeError("no luck")
+
+    with pytest.raises(RuntimeError, match="no luck") as raised:
+        search(score=score)
+    assert "candidate 0" in raised.value.__notes__[0]
+    assert "'x': " in raised.value.__notes__[0]
+
+
 def test_timeout_finishes_what_began(monkeypatch):
     clock = iter(np.arange(0.0, 1000.0))
     monkeypatch.setattr("skhpo.execution._loop.time.monotonic", lambda: next(clock))
@@ -195,23 +222,21 @@ class Promotions(Scheduler):
 
 
 def test_a_scheduler_may_promote():
-    _, journal = search(scheduler=Promotions(), n_folds=2, executor=LastInFirstOut(2))
+    sampler, journal = search(scheduler=Promotions(), n_folds=2, executor=LastInFirstOut(2))
+    assert len(sampler.history) == 3
     better = max(journal.trials.values(), key=lambda trial: trial.params["x"]).number
     assert [(job.trial, job.resource) for job in journal.jobs()] == sorted([(0, 1), (1, 1), (better, 3)])
 
 
-@pytest.mark.parametrize("n_free", [1, 2, 7])
-def test_everyone_in_full_numbers_consecutively(n_free):
-    scheduler = EveryoneInFull(5)
-    jobs = []
-    while new := scheduler.next_jobs(n_free):
-        assert len(new) <= n_free
-        jobs += new
-    assert jobs == [Job(i) for i in range(5)]
-
-
-def test_everyone_in_full_closes():
-    scheduler = EveryoneInFull(5)
-    scheduler.next_jobs(2)
-    scheduler.close()
-    assert scheduler.next_jobs(9) == []
+def test_tasks_are_numbered_as_they_begin():
+    evaluation = Evaluation(lambda trial, job, fold: 0.0, 2)
+    run(
+        scheduler=Promotions(),
+        proposals=Proposals(Recording().start(UNIT, seed=0)),
+        evaluation=evaluation,
+        objective=Objective(),
+        executor=SerialExecutor(),
+        stop=Never(),
+        journal=MemoryJournal(),
+    )
+    assert evaluation.numbers == [0, 1, 2, 3, 4, 5]

@@ -50,6 +50,8 @@ def refuse(search, match, error=ValueError):
         ({"scoring": ["accuracy", "recal"]}, "recal"),
         ({"scoring": ["accuracy", "recall"], "refit": True}, "refit"),
         ({"scoring": ["accuracy", "recall"], "refit": "precision"}, "refit"),
+        ({"scoring": "accuracy", "refit": "recall"}, "no metric"),
+        ({"refit": "accuracy"}, "no metric"),
         ({"error_score": "rise"}, "error_score"),
         ({"random_state": -1}, "random_state"),
         ({"cv": 1}, "n_splits"),

@@ -4,6 +4,7 @@ import joblib
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV
+from sklearn.pipeline import Pipeline
 
 from skhpo import SearchCV, TPESearchCV
 
@@ -71,6 +72,14 @@ def test_callbacks_see_a_search_without_a_known_end(iris):
     search = SearchCV(LogisticRegression(), SPACE, n_iter=None, timeout=0.1, cv=2, random_state=0)
     search.set_callbacks(records).fit(*iris)
     assert records.tasks == ["fit", "search", "refit-with-best-params"]
+
+
+def test_callbacks_of_a_choice_know_their_place(iris):
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    pipeline = Pipeline([("model", LogisticRegression())])
+    space = {"model": [LogisticRegression(max_iter=20).set_callbacks(monitor)], "model__C": [0.1, 1.0]}
+    SearchCV(pipeline, space, n_iter=2, cv=2, random_state=0).fit(*iris)
+    assert monitor.get_logs().estimator_name == "SearchCV"
 
 
 def test_scoring_monitor_logs_what_it_logs_under_scikit_learn(iris):

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -32,6 +33,7 @@ from sklearn.svm import SVC
 
 from skhpo import CMAESSearchCV, SearchCV, TPESearchCV
 from skhpo.samplers import RandomSampler, SobolSampler
+from skhpo.space import as_space
 
 SPACE = {"C": loguniform(1e-2, 1e2), "kernel": ["rbf", "linear"]}
 
@@ -319,6 +321,55 @@ class TestFailures:
             search.fit(*iris)
         assert search.best_params_["C"] <= 1
 
+    def test_scorer_that_raises_repels_whatever_error_score_says(self, iris):
+        def picky(estimator, X, y):
+            if estimator.x > 0.5:
+                raise RuntimeError("no score for this one")
+            return -1.0 - estimator.x
+
+        search = TPESearchCV(
+            FailsAbove(limit=2.0),
+            {"x": (0.0, 1.0)},
+            n_iter=40,
+            cv=2,
+            scoring=picky,
+            error_score=0.0,
+            random_state=0,
+        )
+        with pytest.warns(UserWarning, match="will be set to 0.0"):
+            search.fit(*iris)
+        assert np.mean(np.asarray(search.cv_results_["param_x"][-15:], dtype=float) > 0.5) < 0.3
+        failed = np.asarray(search.cv_results_["param_x"], dtype=float) > 0.5
+        assert (search.cv_results_["mean_test_score"][failed] == 0.0).all()
+
+    def test_callable_with_several_metrics_may_raise_for_some(self, iris, two_folds):
+        def picky(estimator, X, y):
+            if estimator.x > 0.5:
+                raise RuntimeError("no score for this one")
+            return {"a": estimator.x, "b": 1.0}
+
+        search = TPESearchCV(
+            FailsAbove(limit=2.0), {"x": (0.0, 1.0)}, n_iter=12, cv=two_folds, scoring=picky, refit="a"
+        )
+        with pytest.warns(UserWarning, match="Scoring failed"):
+            search.fit(*iris)
+        assert search.best_params_["x"] <= 0.5
+
+    @pytest.mark.parametrize("refit", [True, "c"])
+    def test_refit_that_does_not_suit_a_callable_ends_the_search_early(self, iris, two_folds, refit):
+        calls = []
+
+        def several(estimator, X, y):
+            calls.append(estimator.x)
+            return {"a": 1.0, "b": 2.0}
+
+        search = SearchCV(
+            FailsAbove(limit=2.0), {"x": (0.0, 1.0)}, n_iter=50, cv=two_folds, scoring=several, refit=refit
+        )
+        with pytest.raises(ValueError, match="refit must be set to a scorer key"):
+            search.fit(*iris)
+        assert len(calls) == 2
+
     def test_multimetric_with_failures(self, search_class, iris, two_folds):
         search = search_class(
             FailsAbove(),
@@ -413,6 +464,29 @@ class TestTimeAndCandidates:
         assert params[1]["kernel"] == "linear"
         assert 1e-2 <= params[1]["C"] <= 1e2
 
+    def test_initial_candidates_are_found_again_after_clone(self, search_class, iris):
+        ridge, svc = Ridge(alpha=2.0), Ridge(alpha=3.0)
+        pipeline = make_pipeline(StandardScaler(), Ridge())
+        search = search_class(
+            pipeline,
+            {"ridge": [ridge, svc], "ridge__fit_intercept": [True, False], "ridge__tol": (1e-5, 1e-2)},
+            n_iter=2,
+            cv=KFold(2),
+            initial_candidates=[{"ridge": svc, "ridge__tol": 1e-3}],
+        )
+        fitted = clone(search).fit(*iris)
+        assert fitted.cv_results_["params"][0]["ridge"].alpha == 3.0
+
+    def test_initial_candidates_twice_leave_room_for_all(self, search_class, iris, two_folds):
+        search = search_class(
+            SVC(),
+            {"C": [1, 2], "kernel": ["rbf", "poly"]},
+            n_iter=4,
+            cv=two_folds,
+            initial_candidates=[{"C": 1}, {"C": 1}, {"C": 1}],
+        ).fit(*iris)
+        assert len({tuple(params.values()) for params in search.cv_results_["params"]}) == 4
+
 
 class TestMessages:
     def test_verbose(self, capsys, iris):
@@ -441,6 +515,40 @@ class TestSamplers:
         assert_same_results(
             search.cv_results_, GridSearchCV(SVC(), space, cv=two_folds).fit(*iris).cv_results_
         )
+
+    def test_grid_that_is_larger_than_the_search_warns_and_is_spread(self, iris, two_folds):
+        space = {"C": np.logspace(-2, 2, 8), "gamma": np.logspace(-3, 1, 8)}
+        search = SearchCV(SVC(), space, sampler="grid", n_iter=20, cv=two_folds, random_state=0)
+        with pytest.warns(UserWarning, match=r"64 points, of which n_iter=20 leaves out 44"):
+            search.fit(*iris)
+        assert len(set(search.cv_results_["param_C"])) > 4
+
+    def test_grid_goes_on_beside_initial_candidates_that_are_off_it(self, iris, two_folds):
+        search = SearchCV(
+            SVC(),
+            {"C": (0.1, 10.0)},
+            sampler="grid",
+            n_iter=None,
+            cv=two_folds,
+            initial_candidates=[{"C": 0.123}],
+        ).fit(*iris)
+        assert len(search.cv_results_["params"]) == 11
+
+    def test_own_sampler_is_used_whatever_the_space(self, iris, two_folds):
+        class Mine(RandomSampler):
+            proposed: ClassVar[list] = []
+
+            def _propose(self, n, pending, rng):
+                self.proposed.append(n)
+                return super()._propose(n, pending, rng)
+
+        SearchCV(SVC(), {"C": [1, 2, 3]}, sampler=Mine(), n_iter=3, cv=two_folds).fit(*iris)
+        assert Mine.proposed == [1, 1, 1]
+
+    def test_space_object(self, search_class, iris, two_folds):
+        space = as_space(SPACE)
+        search = search_class(SVC(), space, n_iter=3, cv=two_folds, random_state=0).fit(*iris)
+        assert set(search.best_params_) == set(SPACE)
 
     def test_presets_are_their_samplers(self, iris, two_folds):
         options = {"n_iter": 14, "cv": two_folds, "random_state": 0}

@@ -1,0 +1,20 @@
+"""The journal in memory."""
+
+from skhpo._records import Evaluation, Job, Trial
+from skhpo.journal import MemoryJournal
+
+
+def test_outcomes_stand_by_fold_and_jobs_by_trial_and_resource():
+    journal = MemoryJournal()
+    for job, fold in [(Job(1, 3), 1), (Job(0, 9), 0), (Job(1, 3), 0), (Job(0, 1), 0)]:
+        journal.append(Evaluation(job, fold, {"test_scores": float(10 * job.trial + fold)}))
+    assert journal.jobs() == [Job(0, 1), Job(0, 9), Job(1, 3)]
+    assert [outcome["test_scores"] for outcome in journal.outcomes(Job(1, 3))] == [10.0, 11.0]
+    assert journal.outcomes(Job(5)) == []
+
+
+def test_trials_are_found_by_number():
+    journal = MemoryJournal()
+    trial = Trial(0, (0.5,), {"x": 1})
+    journal.begin(trial)
+    assert journal.trials[0] is trial
