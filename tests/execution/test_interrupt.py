@@ -60,7 +60,8 @@ def test_no_process_outlives_an_interrupted_search(backend):
         start_new_session=True,
     )
     try:
-        assert process.stdout.readline() == "training\n"
+        # Two workers may write at once.
+        assert process.stdout.readline().startswith("training")
         assert len(members(process.pid)) > 2
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=30)

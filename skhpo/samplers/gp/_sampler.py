@@ -93,9 +93,7 @@ class GPSampler(Sampler):
     --------
     >>> import numpy as np
     >>> from skhpo.samplers.gp import GPSampler
-    >>> from skhpo.space import Space
-    >>> from skhpo.space._dimensions import Real
-    >>> from skhpo.space._space import Column
+    >>> from skhpo.space import Column, Real, Space
     >>> sampler = GPSampler(n_startup=4).start(Space([Column("x", Real(-1.0, 1.0))]), seed=0)
     >>> for _ in range(10):
     ...     X = sampler.ask()
