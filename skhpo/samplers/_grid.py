@@ -2,88 +2,24 @@
 
 Notation
 --------
-K          : number of points of the grid
-k          : number of one point, 0 <= k < K
-levels[j]  : (n_j,), canonical positions of column j in the grid
-sizes[j]   : combinations of column j with all that hangs under it
+K : number of points of the grid
+n : number of candidates that the search will have, where it is known
+k : number of one point, 0 <= k < K
+r : place of a number in the sample of the grid that is evaluated first
 """
 
 from __future__ import annotations
 
-import math
 import numbers
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
 from skhpo.samplers._base import Sampler
-from skhpo.space import Categorical, Dimension, Ordinal, Space
+from skhpo.space import Categorical, Dimension, Lattice, Ordinal, Space
 
-
-class Lattice:
-    """The points of a grid by their numbers, computed when wanted: K may be beyond any memory.
-
-    A point's number is read as digits of mixed radix, one digit for each column on the same
-    level of the tree; the alphabetically last name turns fastest. Within a column that others
-    hang under, numbers count through its levels, each as wide as the grid below it.
-
-    Parameters
-    ----------
-    space : Space
-    resolution : int
-        Number of positions in a range that has more values.
-    """
-
-    def __init__(self, space: Space, resolution: int) -> None:
-        self._space = space
-        self.levels = [_levels(column.dimension, resolution) for column in space.columns]
-        self._children: dict[tuple[int | None, int | None], list[int]] = {}
-        for j in sorted(range(space.d), key=lambda j: space.columns[j].name or ""):
-            column = space.columns[j]
-            for branch in column.branches if column.parent is not None else [None]:
-                self._children.setdefault((column.parent, branch), []).append(j)
-        self._parents = {column.parent for column in space.columns}
-        self._sizes = [0] * space.d
-        # Children stand after their parents, so what hangs under j is counted before j.
-        for j in reversed(range(space.d)):
-            self._sizes[j] = (
-                sum(self._size_below(j, self._branch(j, position)) for position in self.levels[j])
-                if j in self._parents
-                else len(self.levels[j])
-            )
-        self.size = self._size_below(None, None)
-
-    def point(self, k: int) -> np.ndarray:
-        """Canonical point (d,) number k."""
-        point = np.full(self._space.d, np.nan)
-        self._fill(point, None, None, k)
-        return point
-
-    def _branch(self, j: int, position: float) -> int:
-        return int(self._space.branch(j, np.asarray(position)))
-
-    def _size_below(self, parent: int | None, branch: int | None) -> int:
-        return math.prod(self._sizes[j] for j in self._children.get((parent, branch), []))
-
-    def _fill(self, point: np.ndarray, parent: int | None, branch: int | None, k: int) -> None:
-        for j in reversed(self._children.get((parent, branch), [])):
-            k, digit = divmod(k, self._sizes[j])
-            if j not in self._parents:
-                point[j] = self.levels[j][digit]
-                continue
-            for position in self.levels[j]:
-                below = self._size_below(j, self._branch(j, position))
-                if digit < below:
-                    point[j] = position
-                    self._fill(point, j, self._branch(j, position), digit)
-                    break
-                digit -= below
-
-
-def _levels(dimension: Dimension, resolution: int) -> np.ndarray:
-    if isinstance(dimension, Categorical | Ordinal) or dimension.n_levels <= resolution:
-        return dimension.levels()
-    return np.unique(dimension.snap((np.arange(resolution) + 0.5) / resolution))
+_MOST_INT64 = 2**63 - 1
 
 
 class GridSampler(Sampler):
@@ -91,6 +27,10 @@ class GridSampler(Sampler):
 
     Points that were told already, such as candidates the user evaluated first, are passed over.
     After the last point there are no more proposals, whether or not the space has other points.
+
+    Where the grid is known to have more points than the search will have candidates, the first of
+    them in order would all lie in one corner. Then a sample of the grid, as large as the search, is
+    drawn without replacement and goes first, in the same order. This is the only use of the seed.
 
     Parameters
     ----------
@@ -117,21 +57,31 @@ class GridSampler(Sampler):
     """
 
     learns: ClassVar[bool] = False
-    uses_seed: ClassVar[bool] = False
+    uses_seed: ClassVar[bool] = False  # a full grid, which is what it is meant for, is always the same
 
     _lattice: Lattice
-    _n_done: int  # points before this number have all been told
+    _sample: list[int]
+    _rank: dict[int, int]  # of each number of the sample the place in it
+    _left: _Left  # numbers that were not told
+    _left_of_sample: _Left  # places in the sample whose numbers were not told
 
     def __init__(self, resolution: int = 10) -> None:
         self.resolution = resolution
 
     def count_points(self, space: Space) -> float:
         """Number of points of the grid."""
-        return Lattice(space, self._checked_resolution()).size
+        return self._grid_of(space).size
+
+    def _grid_of(self, space: Space) -> Lattice:
+        resolution = self._checked_resolution()
+        return Lattice(space.columns, [_levels(column.dimension, resolution) for column in space.columns])
 
     def _start(self) -> None:
-        self._lattice = Lattice(self.space, self._checked_resolution())
-        self._n_done = 0
+        self._lattice = self._grid_of(self.space)
+        K, n = int(self._lattice.size), self.n_trials
+        self._sample = [] if n is None or n >= K else _draw(n, K, np.random.default_rng(self.seed))
+        self._rank = {k: r for r, k in enumerate(self._sample)}
+        self._left, self._left_of_sample = _Left(), _Left()
 
     def _checked_resolution(self) -> int:
         if isinstance(self.resolution, bool) or not isinstance(self.resolution, numbers.Integral):
@@ -141,16 +91,76 @@ class GridSampler(Sampler):
         return int(self.resolution)
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        taken = {row.tobytes() for row in pending}
+        taken = {self._lattice.number(row) for row in pending}
         points: list[np.ndarray] = []
-        k = self._n_done
-        while len(points) < n and k < self._lattice.size:
-            point = self._lattice.point(k)
-            if not self._is_taken(point, taken):
-                points.append(point)
-            k += 1
+        for k in self._in_turn():
+            if len(points) == n:
+                break
+            if k not in taken:
+                taken.add(k)
+                points.append(self._lattice.point(k))
         return np.array(points).reshape(-1, self.space.d)
 
+    def _in_turn(self) -> Iterator[int]:
+        """Numbers that were not told, those of the sample first and then all."""
+        r = self._left_of_sample.first_from(0)
+        while r < len(self._sample):
+            yield self._sample[r]
+            r = self._left_of_sample.first_from(r + 1)
+        k = self._left.first_from(0)
+        while k < self._lattice.size:
+            yield k
+            k = self._left.first_from(k + 1)
+
     def _learn(self, n_new: int) -> None:
-        while self._n_done < self._lattice.size and self._is_taken(self._lattice.point(self._n_done), set()):
-            self._n_done += 1
+        for row in self.history.X[len(self.history) - n_new :]:
+            k = self._lattice.number(row)
+            if k is None:
+                continue
+            self._left.remove(k)
+            if k in self._rank:
+                self._left_of_sample.remove(self._rank[k])
+
+
+class _Left:
+    """The integers from 0 on but for those removed; to find the next one takes amortised logarithmic time.
+
+    Each removed number points to a greater one, with nothing but removed ones between. Following the
+    pointers shortens them, so a long run of removed numbers is walked through only once.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+
+    def remove(self, k: int) -> None:
+        self._next.setdefault(k, k + 1)
+
+    def first_from(self, k: int) -> int:
+        """The least number from k on that is left."""
+        walked = []
+        while k in self._next:
+            walked.append(k)
+            k = self._next[k]
+        for passed in walked:
+            self._next[passed] = k
+        return k
+
+
+def _levels(dimension: Dimension, resolution: int) -> np.ndarray:
+    if isinstance(dimension, Categorical | Ordinal) or dimension.n_levels <= resolution:
+        return dimension.levels()
+    return np.unique(dimension.snap((np.arange(resolution) + 0.5) / resolution))
+
+
+def _draw(n: int, K: int, rng: np.random.Generator) -> list[int]:
+    """So many different integers (n <= K) from 0 to K - 1, ascending; no memory of order K."""
+    if K <= _MOST_INT64:
+        return sorted(rng.choice(K, size=n, replace=False, shuffle=False).tolist())
+    drawn: set[int] = set()
+    n_bits = K.bit_length()
+    n_bytes = (n_bits + 7) // 8
+    while len(drawn) < n:
+        k = int.from_bytes(rng.bytes(n_bytes), "little") >> (8 * n_bytes - n_bits)
+        if k < K:
+            drawn.add(k)
+    return sorted(drawn)

@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skhpo.space._values import equal, identical, is_number, same_value
+from skhpo.space._values import equal, identical, is_number, same_but_for_fits, same_value
 
 Kind = Literal["real", "ordinal", "categorical"]
 
@@ -316,7 +316,7 @@ class Listed(Dimension):
         return float(self._middle(np.asarray(float(self._find(value)))))
 
     def _find(self, value: Any) -> int:
-        for same in (identical, same_value, equal):
+        for same in (identical, same_value, same_but_for_fits, equal):
             for k, choice in enumerate(self._ordered):
                 if same(choice, value):
                     return k

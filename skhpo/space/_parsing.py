@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from skhpo.space._columns import Column
 from skhpo.space._dimensions import Categorical, Dimension, Integer, Ordinal, Real
 from skhpo.space._quantile import from_distribution
-from skhpo.space._space import Column, Space
+from skhpo.space._space import Space
 from skhpo.space._values import is_number
 
 _PRIORS = ("uniform", "log-uniform")

@@ -8,37 +8,14 @@ U : array of shape (n, d), points in the unit cube; NaN where a column is inacti
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from skhpo.space._dimensions import Dimension
-
-
-@dataclass(frozen=True)
-class Column:
-    """One dimension in its place in the tree.
-
-    Attributes
-    ----------
-    name : str or None
-        Parameter that the column sets. None for the choice between the dicts of a list,
-        which is no parameter of the estimator.
-    dimension : Dimension
-    parent : int or None
-        The categorical column that this one hangs under, always an earlier one.
-    branches : frozenset of int
-        Levels of the parent under which this column is active.
-    """
-
-    name: str | None
-    dimension: Dimension
-    parent: int | None = None
-    branches: frozenset[int] = frozenset()
+from skhpo.space._columns import Column, level_numbers, list_children
+from skhpo.space._lattice import Lattice
 
 
 class Space:
@@ -46,7 +23,7 @@ class Space:
 
     Samplers use the numeric face: ``d``, ``columns`` (for each the kind, number of levels and
     cells of its ``dimension``, and its ``parent`` and ``branches``), ``canonical``, ``active``,
-    ``size`` and ``enumerate``. ``to_params`` and ``to_position`` translate for users.
+    ``size``, ``enumerate`` and ``lattice``. ``to_params`` and ``to_position`` translate for users.
 
     Parameters
     ----------
@@ -69,13 +46,18 @@ class Space:
             j for j in range(self.d) if self.kinds[j] != "real" and not self.columns[j].dimension.even_cells
         ]
 
-        self._children = self._list_children()
+        self._children = list_children(self.columns)
         self._has_children = {parent for parent, _ in self._children}
         self._names_below: list[set[str]] = [set() for _ in self.columns]
+        self._names_under: dict[tuple[int | None, int | None], set[str]] = {
+            branch: set() for branch in self._children
+        }
         for j, column in reversed(list(enumerate(self.columns))):
+            names = self._names_below[j] | (set() if column.name is None else {column.name})
             if column.parent is not None:
-                own = set() if column.name is None else {column.name}
-                self._names_below[column.parent] |= self._names_below[j] | own
+                self._names_below[column.parent] |= names
+            for branch in column.branches if column.parent is not None else [None]:
+                self._names_under[column.parent, branch] |= names
         self._lookups = self._tabulate_branches()
 
     def _check_parents(self) -> None:
@@ -91,18 +73,6 @@ class Space:
                 raise ValueError(
                     f"Column {j} needs branches from 0 to {levels[-1]}, got {sorted(column.branches)}."
                 )
-
-    def _list_children(self) -> dict[tuple[int | None, int | None], tuple[int, ...]]:
-        """The columns directly below each branch, sorted by name as scikit-learn's grid sorts them."""
-        below: dict[tuple[int | None, int | None], list[int]] = {}
-        for j, column in enumerate(self.columns):
-            branches = [None] if column.parent is None else sorted(column.branches)
-            for branch in branches:
-                below.setdefault((column.parent, branch), []).append(j)
-        return {
-            key: tuple(sorted(columns, key=lambda j: self.columns[j].name or ""))
-            for key, columns in below.items()
-        }
 
     def _tabulate_branches(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """For each parent its children, and which of them are active under each of its levels.
@@ -125,8 +95,7 @@ class Space:
 
     def branch(self, j: int, positions: np.ndarray) -> np.ndarray:
         """Level numbers (floats, NaN kept) of positions in the categorical column j."""
-        n = self.columns[j].dimension.n_levels
-        return np.minimum(np.maximum(np.floor(positions * n), 0), n - 1)
+        return level_numbers(self.columns[j].dimension, positions)
 
     def active(self, U: np.ndarray) -> np.ndarray:
         """Which entries of U (n, d) count, given the choices made in their parents."""
@@ -169,65 +138,28 @@ class Space:
         return U
 
     @cached_property
+    def lattice(self) -> Lattice:
+        """All points by their numbers."""
+        return Lattice(self.columns)
+
+    @property
     def size(self) -> float:
         """Number of different points: an integer, or ``math.inf``."""
-        return self._size_below(None, None)
+        return self.lattice.size
 
-    def _size_below(self, parent: int | None, branch: int | None) -> float:
-        return math.prod(self._size_of(j) for j in self._children.get((parent, branch), ()))
-
-    def _size_of(self, j: int) -> float:
-        n_levels = self.columns[j].dimension.n_levels
-        if j not in self._has_children:
-            return n_levels
-        return sum(self._size_below(j, level) for level in range(int(n_levels)))
-
-    def enumerate(self, resolution: int | None = None) -> Iterator[np.ndarray]:
+    def enumerate(self) -> Iterator[np.ndarray]:
         """All canonical points, in the order of scikit-learn's ``ParameterGrid``.
-
-        Parameters
-        ----------
-        resolution : int, optional
-            Number of evenly spaced positions for each dimension without a finite list of
-            levels, or with a longer one; without it such a dimension is a ``ValueError``.
 
         Yields
         ------
         point : ndarray of shape (d,)
+
+        Raises
+        ------
+        ValueError
+            If a dimension has no finite list of levels.
         """
-        levels = [self._levels(j, resolution).tolist() for j in range(self.d)]
-        for assignment in self._assignments(self._children[None, None], levels):
-            point = np.full(self.d, np.nan)
-            for j, position in assignment:
-                point[j] = position
-            yield point
-
-    def _levels(self, j: int, resolution: int | None) -> np.ndarray:
-        dimension = self.columns[j].dimension
-        if resolution is None or dimension.n_levels <= resolution or self.kinds[j] == "categorical":
-            if not math.isfinite(dimension.n_levels):
-                raise ValueError(f"{self.columns[j].name!r}: {dimension!r} has no finite list of levels.")
-            return dimension.levels()
-        return np.unique(dimension.snap((np.arange(resolution) + 0.5) / resolution))
-
-    def _assignments(
-        self, columns: Sequence[int], levels: list[list[float]]
-    ) -> Iterator[tuple[tuple[int, float], ...]]:
-        """Every way to fill some sibling columns and what hangs below them, the last changing first."""
-        if not columns:
-            yield ()
-            return
-        j, *rest = columns
-        for position in levels[j]:
-            for below in self._assignments(self._below(j, position), levels):
-                for others in self._assignments(rest, levels):
-                    yield ((j, position), *below, *others)
-
-    def _below(self, j: int, position: float) -> tuple[int, ...]:
-        """Columns that are active because column j has this position."""
-        if j not in self._has_children:
-            return ()
-        return self._children.get((j, int(self.branch(j, np.asarray(position)))), ())
+        yield from self.lattice
 
     # -- the user's face ----------------------------------------------------------------------
 
@@ -274,47 +206,59 @@ class Space:
             )
         complaints: list[str] = []
         for complete in (True, False):
-            for found in self._placements(self._children[None, None], params, complete, complaints):
-                if params.keys() <= {self.columns[j].name for j in found}:
-                    point = np.full(self.d, np.nan)
-                    point[list(found)] = list(found.values())
-                    return point
+            found = self._place_all((None, None), params, complete, complaints)
+            if found is not None:
+                point = np.full(self.d, np.nan)
+                point[list(found)] = list(found.values())
+                return point
         reason = complaints[0] if complaints else "no branch of the space has all these parameters together."
         raise ValueError(f"{dict(params)!r} is outside the search space: {reason}")
 
-    def _placements(
-        self, columns: Sequence[int], params: Mapping[str, Any], complete: bool, complaints: list[str]
-    ) -> Iterator[dict[int, float]]:
-        """Positions of sibling columns, and of what hangs below them, that agree with ``params``.
+    def _place_all(
+        self,
+        branch: tuple[int | None, int | None],
+        params: Mapping[str, Any],
+        complete: bool,
+        complaints: list[str],
+    ) -> dict[int, float] | None:
+        """Positions of the columns of a branch, and of what hangs below them, that agree with ``params``.
 
-        With ``complete`` each named column must be given; else what is not given is left out.
+        With ``complete`` each named column must be given; else what is not given is left out. None if
+        there are no such positions. Siblings are placed one by one, as no two of them that are active
+        together set the same parameter.
         """
-        if not columns:
-            yield {}
-            return
-        j, *rest = columns
-        for own in self._place(j, params, complete, complaints):
-            for others in self._placements(rest, params, complete, complaints):
-                yield own | others
+        placed: dict[int, float] = {}
+        for j in self._children.get(branch, ()):
+            found = self._place(j, params, complete, complaints)
+            if found is None:
+                return None
+            placed |= found
+        return placed
 
     def _place(
         self, j: int, params: Mapping[str, Any], complete: bool, complaints: list[str]
-    ) -> Iterator[dict[int, float]]:
+    ) -> dict[int, float] | None:
+        """The same of one column: its first level under which all can stand that must stand there."""
         name, dimension = self.columns[j].name, self.columns[j].dimension
+        given_below = self._names_below[j] & params.keys()
         positions: list[float]
         if name is not None and name in params:
             try:
                 positions = [dimension.encode(params[name])]
             except ValueError as error:
                 complaints.append(f"{name}: {error}")
-                return
+                return None
         elif complete and name is not None:
-            return
-        elif complete or not self._names_below[j].isdisjoint(params):
+            return None
+        elif complete or given_below:
             positions = dimension.levels().tolist()
         else:
-            yield {}
-            return
-        for position in positions:
-            for below in self._placements(self._below(j, position), params, complete, complaints):
-                yield {j: position} | below
+            return {}
+        if j not in self._has_children:
+            return {j: positions[0]}
+        for position, level in zip(positions, self.branch(j, np.array(positions)).tolist(), strict=True):
+            if given_below <= self._names_under.get((j, int(level)), set()):
+                found = self._place_all((j, int(level)), params, complete, complaints)
+                if found is not None:
+                    return {j: position} | found
+        return None

@@ -9,7 +9,8 @@ from scipy.stats import qmc
 from sklearn.model_selection import ParameterGrid
 
 from skhpo.samplers import GridSampler, RandomSampler, SobolSampler
-from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
+from skhpo.samplers._grid import _Left
+from skhpo.space import Categorical, Column, Integer, Lattice, Ordinal, Real, Space
 
 
 @pytest.fixture
@@ -188,6 +189,88 @@ def test_grid_in_fifty_dimensions_is_not_listed():
     np.testing.assert_allclose(X[:10, 49], np.arange(0.05, 1, 0.1))
     np.testing.assert_allclose(X[10, 48:], [0.15, 0.05])
     np.testing.assert_allclose(X[:, :48], 0.05)
+
+
+def test_grid_gives_again_what_was_lost():
+    # Asked for, but neither told nor pending: whoever had it has died.
+    space = finite_space({"a": list(range(6))})
+    run = GridSampler().start(space, seed=0)
+    X = run.ask(4)
+    tell_all(run, X[[1, 2]])
+    np.testing.assert_array_equal(run.ask(10, pending=X[[3]]), [X[0], *list(space.enumerate())[4:]])
+
+
+def test_grid_does_not_walk_again_over_what_was_told(monkeypatch):
+    # The first of 2,500 points is still pending; each ask is to look at a few numbers only.
+    space = finite_space({"a": list(range(50)), "b": list(range(50))})
+    points = np.array(list(space.enumerate()))
+    run = GridSampler().start(space, seed=0)
+    looked: list[int] = []
+    point, number = Lattice.point, Lattice.number
+    monkeypatch.setattr(Lattice, "point", lambda self, k: looked.append(k) or point(self, k))
+    monkeypatch.setattr(Lattice, "number", lambda self, row: looked.append(-1) or number(self, row))
+    for k in range(1, 2500):
+        (asked,) = run.ask(1, pending=points[[0]])
+        np.testing.assert_array_equal(asked, points[k])
+        tell_all(run, asked[None])
+    assert len(looked) < 5 * 2500
+    assert len(run.ask(1, pending=points[[0]])) == 0
+
+
+def test_numbers_left_are_those_not_removed():
+    random = np.random.default_rng(0)
+    left, expected = _Left(), set(range(300))
+    for k in random.permutation(250).tolist():
+        left.remove(k)
+        left.remove(k)
+        expected.discard(k)
+        start = int(random.integers(300))
+        assert left.first_from(start) == min(n for n in expected if n >= start)
+        assert left.first_from(0) == min(expected)
+    # A run that was walked through once is one step from then on.
+    assert left._next[0] == 250
+
+
+@pytest.mark.parametrize("n_batch", [1, 7])
+def test_grid_larger_than_the_search_is_sampled(n_batch):
+    space = finite_space({"a": list(range(30)), "b": list(range(30))})
+    everything = [point.tobytes() for point in space.enumerate()]
+    run = GridSampler().start(space, seed=1, n_trials=90)
+    numbers = []
+    while len(X := run.ask(n_batch)):
+        numbers += [everything.index(row.tobytes()) for row in X]
+        tell_all(run, X)
+    first, others = numbers[:90], numbers[90:]
+    assert first == sorted(first)
+    # Any tenth of the 900 would be as probable; one in a corner has none beyond 90.
+    assert stats.kstest(np.array(first) / 900, "uniform").pvalue > 0.01
+    assert stats.kstest(np.array(first) % 30 / 30, "uniform").pvalue > 0.01
+    # When the sample is used up, what is left of the grid follows.
+    assert others == sorted(set(range(900)) - set(first))
+
+
+def test_grid_sample_depends_on_the_seed_and_a_full_grid_does_not():
+    space = finite_space({"a": list(range(30)), "b": list(range(30))})
+
+    def asked(seed, n_trials):
+        return GridSampler().start(space, seed=seed, n_trials=n_trials).ask(90)
+
+    np.testing.assert_array_equal(asked(0, 90), asked(0, 90))
+    assert not np.array_equal(asked(0, 90), asked(1, 90))
+    for n_trials in (None, 900, 1000):
+        np.testing.assert_array_equal(asked(0, n_trials), list(space.enumerate())[:90])
+    assert GridSampler().count_points(space) == 900
+
+
+def test_grid_sample_of_a_grid_beyond_all_integers():
+    # 10**50 points. The first column's ten levels are the first digit of the number.
+    space = Space([Column(f"x{j:02}", Real(0.0, 1.0)) for j in range(50)])
+    X = GridSampler().start(space, seed=3, n_trials=1000).ask(1000)
+    assert len(np.unique(X, axis=0)) == 1000
+    for column in X.T[[0, 1, 25, 49]]:
+        counts = np.bincount((column * 10).astype(int), minlength=10)
+        assert stats.chisquare(counts).pvalue > 0.001
+    assert (np.diff(X[:, 0]) >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from scipy import stats
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
@@ -148,8 +149,12 @@ def test_only_equal_definitions_share_a_column():
         ("a", [0, 1, 3, 4]),
         ("a", [2]),
     ]
-    shared, other = SVC(), SVC()
-    space = as_space([{"m": [shared]}, {"m": [shared]}, {"m": [other]}])
+    # Estimators are what scikit-learn's clone, which copies each dict by itself, leaves of them.
+    space = as_space([{"m": [SVC()]}, {"m": [SVC()]}, {"m": [SVC(C=2)]}])
+    assert [sorted(c.branches) for c in space.columns[1:]] == [[0, 1], [2]]
+    # Frozen ones keep what they have learnt, so that two with the same parameters are two choices.
+    fits = [FrozenEstimator(LinearRegression().fit([[0.0], [1.0]], y)) for y in ([0, 1], [0, 1], [0, 2])]
+    space = as_space([{"m": [fit]} for fit in fits])
     assert [sorted(c.branches) for c in space.columns[1:]] == [[0, 1], [2]]
     # An equal choice is shared with all that hangs under it.
     choice = Choice([("x", {"b": [1, 2]}), ("y", None)])
