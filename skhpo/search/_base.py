@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from abc import abstractmethod
@@ -204,7 +205,7 @@ class BaseSampledSearchCV(SearchCVParts):
         # The user's own candidates need not be among those that a grid would propose.
         available = min(space.size, sampler.count_points(space) + n_initial)
         if self.n_iter is None:
-            if np.isfinite(available):
+            if available < math.inf:
                 return int(available)
             if self.timeout is None:
                 raise ValueError(

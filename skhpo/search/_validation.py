@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import get_scorer_names
 
 from skhpo.space import Space
 
@@ -62,8 +63,9 @@ def _reach(space: Space, j: int, branch: int, point: np.ndarray) -> None:
 
 
 def check_refit(refit: Any, scoring: Any) -> None:
-    """Refuse a name of a metric where there is one metric, of another name.
+    """Refuse a name that is no metric where there is only one metric.
 
+    As in scikit-learn, the name of another known metric means True there: programs loop over metrics.
     Several metrics are scikit-learn's to check, and those of a callable are known when it is called.
 
     Raises
@@ -72,11 +74,11 @@ def check_refit(refit: Any, scoring: Any) -> None:
         If ``refit`` names no metric.
     """
     if isinstance(refit, str) and (scoring is None or isinstance(scoring, str)):
-        names = ["score"] if scoring is None else ["score", scoring]
+        names = ["score", *get_scorer_names()]
         if refit not in names:
             raise ValueError(
-                f"refit={refit!r} is no metric of scoring={scoring!r}; allowed are True, False, a callable "
-                f"and {' or '.join(map(repr, names))}."
+                f"refit={refit!r} is no metric; with scoring={scoring!r} it can be True, False, a callable, "
+                f"or one of {names}."
             )
 
 

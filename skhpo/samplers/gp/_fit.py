@@ -96,8 +96,8 @@ class LogNormalPrior:
         """The prior for d columns.
 
         Length scales: distances in the cube grow with sqrt(d), and the prior's mode with them, as in [1]_
-        with its width of sqrt(3). Its median there is exp(sqrt(2)) times larger; in the one setting where that
-        was tried, noisy Hartmann-6, it came out worse. Signal:
+        with its width of sqrt(3). Its median there is exp(sqrt(2)) times larger; in the one setting where
+        that was tried, noisy Hartmann-6, it came out worse. Signal:
         near the targets' variance of 1. Noise: from none (the floor) to nearly all of the variance within two
         standard deviations, since both kinds of search are common.
 
