@@ -203,7 +203,8 @@ class BaseSampledSearchCV(SearchCVParts):
     def _count_candidates(self, space: Space, sampler: Sampler, n_initial: int) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""
         # The user's own candidates need not be among those that a grid would propose.
-        available = min(space.size, sampler.count_points(space) + n_initial)
+        n_points = sampler.count_points(space)
+        available = min(space.size, n_points + n_initial)
         if self.n_iter is None:
             if available < math.inf:
                 return int(available)
@@ -214,10 +215,10 @@ class BaseSampledSearchCV(SearchCVParts):
             return None
         message = None
         if isinstance(sampler, GridSampler):
-            if available > self.n_iter:
+            if n_points > self.n_iter:
                 message = (
-                    f"The grid has {available} points, of which n_iter={self.n_iter} leaves out "
-                    f"{available - self.n_iter}, chosen at random. For all of them, pass n_iter=None."
+                    f"The grid has {n_points} points, of which n_iter={self.n_iter} evaluates a random "
+                    "sample. For all of them, pass n_iter=None."
                 )
         elif available < self.n_iter:
             message = (

@@ -10,7 +10,8 @@ _Class = TypeVar("_Class", bound=type)
 COMMON_PARAMETERS = """
     n_iter : int or None, default=50
         Number of candidates in all, ``initial_candidates`` included. None evaluates every point of a
-        finite space, or goes on until ``timeout``.
+        finite space, or goes on until ``timeout``. Where all points of a finite space are evaluated
+        and there is no ``timeout``, they are in the order of ``GridSearchCV``.
     timeout : float, default=None
         Seconds after which no further candidate is begun; those that began are finished, and at least
         one is. Whichever of ``n_iter`` and ``timeout`` ends first ends the search.
@@ -34,12 +35,13 @@ COMMON_PARAMETERS = """
     random_state : int, RandomState instance or None, default=None
         Seed of the search. With an int and ``n_jobs=1`` two searches are the same bit for bit.
     error_score : "raise" or float, default=np.nan
-        Score of a fold whose fit fails. The sampler takes such a candidate for a failure, to stay away
-        from, whatever number stands here.
+        Score of a fold whose fit or scorer fails. The sampler takes such a candidate for a failure, to
+        stay away from, whatever number stands here.
     return_train_score : bool, default=False
         Whether ``cv_results_`` has training scores.
     initial_candidates : list of dict, default=None
-        Candidates to evaluate first. A dict may leave parameters out; the sampler completes it.
+        Candidates to evaluate first. A dict may leave parameters out; the sampler completes it. What
+        comes out the same as an earlier candidate is not evaluated twice.
 """.strip("\n")
 
 SPACE_PARAMETER = """

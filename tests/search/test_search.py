@@ -274,7 +274,7 @@ class TestSamplers:
     def test_grid_that_is_larger_than_the_search_warns_and_is_spread(self, iris, two_folds):
         space = {"C": np.logspace(-2, 2, 8), "gamma": np.logspace(-3, 1, 8)}
         search = SearchCV(SVC(), space, sampler="grid", n_iter=20, cv=two_folds, random_state=0)
-        with pytest.warns(UserWarning, match=r"64 points, of which n_iter=20 leaves out 44"):
+        with pytest.warns(UserWarning, match=r"64 points, of which n_iter=20 evaluates a random sample"):
             search.fit(*iris)
         assert len(set(search.cv_results_["param_C"])) > 4
 
