@@ -224,8 +224,9 @@ class Integer(Dimension):
         self.n_levels = n
         self.even_cells = not log
         if log:
-            self._start = math.log(self.low - 0.5)
-            self._width = math.log(self.high + 0.5) - self._start
+            # numpy's logarithm, as everywhere below: with another one the last edge may not be 1.
+            self._start = float(np.log(self.low - 0.5))
+            self._width = float(np.log(self.high + 0.5)) - self._start
 
     def __repr__(self) -> str:
         return f"Integer({self.low}, {self.high}{', log=True' if self.log else ''})"
