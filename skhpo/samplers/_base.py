@@ -92,11 +92,20 @@ class Sampler(ABC):
     """Where to look next.
 
     A sampler as its user builds it holds options only. ``start`` gives a copy that runs: it has a
-    space, a seed and a history. Authors of a sampler write ``_propose``, and ``_start`` and
-    ``_learn`` where it keeps more than the history.
+    space, a seed and a history. Authors of a sampler write the first of these methods, and the
+    others where it keeps more than the history; ``skhpo.testing.check_sampler`` checks the result.
 
-    A running sampler is a pure function of its options, the space, the seed, the history of
-    tells, ``n_asked`` and the arguments of ``ask``: telling the same results to a fresh copy
+    ``_propose(self, n, pending, rng)``
+        An array (n, d) of points in the unit cube. Each entry is a position between 0 and 1 that a
+        column of the space turns into a value; what stands in inactive columns is ignored. ``pending``
+        (m, d) are the points that others work on.
+    ``_start(self)``
+        Prepares what evolves.
+    ``_learn(self, n_new)``
+        Updates it from the last ``n_new`` rows of ``self.history``.
+
+    A running sampler is a pure function of its options, the space, the seed, ``n_trials``, the history
+    of tells, ``n_asked`` and the arguments of ``ask``: telling the same results to a fresh copy
     and setting its ``n_asked`` gives the same next proposal. Whatever it draws comes from
     the generator it is handed, which is keyed by (seed, ``n_asked``).
 
@@ -114,6 +123,27 @@ class Sampler(ABC):
     history : History
     n_asked : int
         Number of points proposed so far.
+
+    Examples
+    --------
+    A sampler that tries the neighbourhood of the best point, every second time:
+
+    >>> import numpy as np
+    >>> from skhpo.samplers import Sampler
+    >>> from skhpo.space import as_space
+    >>> class Neighbours(Sampler):
+    ...     def _propose(self, n, pending, rng):
+    ...         X = rng.random((n, self.space.d))
+    ...         if self.n_asked % 2 and self.history.succeeded.any():
+    ...             best = self.history.X[np.nanargmin(self.history.loss)]
+    ...             X = np.where(np.isnan(best), X, best + 0.1 * (X - 0.5))
+    ...         return X
+    >>> sampler = Neighbours().start(as_space({"C": (0.0, 1.0)}), seed=0)
+    >>> for _ in range(40):
+    ...     X = sampler.ask()
+    ...     sampler.tell(X, (X[:, 0] - 0.7) ** 2)
+    >>> bool(abs(sampler.history.X[np.argmin(sampler.history.loss), 0] - 0.7) < 0.01)
+    True
     """
 
     learns: ClassVar[bool] = True
@@ -136,6 +166,8 @@ class Sampler(ABC):
         n_trials : int, optional
             Number of candidates that the search will have, where it is known.
         """
+        if space.d == 0:
+            raise ValueError("The space has no columns: there is nothing to sample.")
         run = copy.copy(self)
         run.space, run.seed, run.n_trials = space, seed, n_trials
         run.history = History(space.d)
@@ -173,7 +205,7 @@ class Sampler(ABC):
         if n <= 0:
             return np.empty((0, self.space.d))
         rng = self._generator()
-        X = self.space.canonical(self._propose(n, pending, rng))
+        X = self.space.canonical(self._checked_proposal(self._propose(n, pending, rng)))
         for i, row in enumerate(X):
             if row.tobytes() in self._seen or row.tobytes() in taken:
                 X[i] = self._replacement(row, taken, rng)
@@ -236,6 +268,8 @@ class Sampler(ABC):
         resource = np.asarray(resource, dtype=float)
         if resource.shape not in ((), loss.shape):
             raise ValueError(f"resource must be one number or have shape {loss.shape}, got {resource.shape}.")
+        if not (np.isfinite(resource) & (resource > 0)).all():
+            raise ValueError(f"resource must be finite and greater than 0, got {resource!r}.")
         self.history.append(X, loss, np.broadcast_to(resource, loss.shape))
         self._seen.update(row.tobytes() for row in X)
         self._learn(len(X))
@@ -276,6 +310,15 @@ class Sampler(ABC):
     _seen: set[bytes]
     _design: SobolDesign
     _all_points: np.ndarray | None
+
+    def _checked_proposal(self, X: np.ndarray) -> np.ndarray:
+        X = np.asarray(X, dtype=float)
+        if X.ndim != 2 or X.shape[1] != self.space.d:
+            raise ValueError(
+                f"{type(self).__name__}._propose must return an array of shape (n, {self.space.d}), one row "
+                f"for each point, got {X.shape}."
+            )
+        return X
 
     def _checked(self, X: np.ndarray, name: str) -> np.ndarray:
         X = np.asarray(X, dtype=float)

@@ -165,12 +165,12 @@ class BaseSampledSearchCV(SearchCVParts):
         n_splits = len(inputs.splits)
         n_fits = None if n_candidates is None else n_candidates * n_splits
         if self.verbose > 0:
-            if n_fits is None:
-                print(f"Fitting {n_splits} folds for each candidate, for {self.timeout} seconds")
-            else:
-                print(
-                    f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_fits} fits"
-                )
+            message = f"Fitting {n_splits} folds for each"
+            if n_fits is not None:
+                message += f" of {n_candidates} candidates, totalling {n_fits} fits"
+            if self.timeout is not None:
+                message += f", until {self.timeout} seconds are over"
+            print(message)
         journal = MemoryJournal()
         with open_executor(self.n_jobs) as executor:
             contexts.begin_search(n_fits, proposals.choices())
@@ -194,6 +194,8 @@ class BaseSampledSearchCV(SearchCVParts):
                 journal=journal,
             )
         contexts.end_search()
+        if self.verbose > 0 and len(journal.trials) != n_candidates:
+            print(f"Ended with {len(journal.trials)} candidates")
         return journal
 
     def _has_own_sampler(self) -> bool:
@@ -223,7 +225,7 @@ class BaseSampledSearchCV(SearchCVParts):
         elif available < self.n_iter:
             message = (
                 f"The total space of parameters {available} is smaller than n_iter={self.n_iter}. "
-                f"Running {available} iterations. For exhaustive searches, use GridSearchCV."
+                f"Running {available} iterations. n_iter=None evaluates all points without a warning."
             )
         if message is not None:
             # The caller of fit, past scikit-learn's wrapper around it.

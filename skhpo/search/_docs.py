@@ -14,7 +14,8 @@ COMMON_PARAMETERS = """
         and there is no ``timeout``, they are in the order of ``GridSearchCV``.
     timeout : float, default=None
         Seconds after which no further candidate is begun; those that began are finished, and at least
-        one is. Whichever of ``n_iter`` and ``timeout`` ends first ends the search.
+        one is. Whichever of ``n_iter`` and ``timeout`` ends first ends the search. Starting the worker
+        processes, which joblib does once and takes seconds, counts in.
     scoring : str, callable, list, tuple or dict, default=None
         As for ``GridSearchCV``. With several metrics the search optimises the one that ``refit``
         names, else the first.

@@ -22,7 +22,8 @@ class SearchCV(BaseSampledSearchCV):
     {space}
     sampler : {"tpe", "gp", "cmaes", "random", "sobol", "grid"} or Sampler, default="tpe"
         Where to look next. An object of :mod:`skhpo.samplers` brings options of its own; it is not
-        changed.
+        changed. "grid" takes lists in full and the middles of ten slices of a range; with
+        ``n_iter=None`` it evaluates all of the grid, else a random sample of it.
     {common}
 
     Attributes

@@ -419,3 +419,13 @@ class Ordinal(Listed):
 
     def __repr__(self) -> str:
         return f"Ordinal({self.choices!r})"
+
+    def _find(self, value: Any) -> int:
+        # A number that somebody typed, 0.3, is the one that linspace made, 0.30000000000000004.
+        try:
+            return super()._find(value)
+        except ValueError:
+            for k, choice in enumerate(self._ordered):
+                if is_number(value) and is_number(choice) and math.isclose(choice, value, rel_tol=1e-12):
+                    return k
+            raise

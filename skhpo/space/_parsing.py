@@ -221,7 +221,7 @@ def _range(given: tuple[Any, ...] | range) -> Dimension | None:
     if not (low < high and abs(low) < math.inf and abs(high) < math.inf):
         raise ValueError(
             f"{given!r} is a range (low, high), which needs finite low < high. For a choice between these "
-            f"values use a list: {list(given)!r}."
+            f"values use a list: {list(given)!r}; for the tuple itself as a value, [{given!r}]."
         )
     if isinstance(low, numbers.Integral) and isinstance(high, numbers.Integral):
         return Integer(int(low), int(high), log=log)

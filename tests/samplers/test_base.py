@@ -242,3 +242,26 @@ def test_unknown_names_are_refused():
     for wrong in (None, 3, RandomSampler):
         with pytest.raises(TypeError, match="sampler must be"):
             make_sampler(wrong)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2,), (1, 2, 1)])
+def test_a_proposal_of_a_wrong_shape_names_the_sampler(shape):
+    class Wrong(Sampler):
+        def _propose(self, n, pending, rng):
+            return rng.random(shape)
+
+    space = Space([Column("a", Real(0.0, 1.0)), Column("b", Real(0.0, 1.0))])
+    with pytest.raises(ValueError, match=r"Wrong._propose must return an array of shape \(n, 2\)"):
+        Wrong().start(space, seed=0).ask()
+
+
+@pytest.mark.parametrize("resource", [np.nan, 0.0, -1.0, np.inf])
+def test_resource_must_be_a_positive_number(resource):
+    sampler = RandomSampler().start(Space([Column("a", Real(0.0, 1.0))]), seed=0)
+    with pytest.raises(ValueError, match="resource must be finite"):
+        sampler.tell(sampler.ask(), [0.0], resource)
+
+
+def test_a_space_without_columns_is_refused():
+    with pytest.raises(ValueError, match="no columns"):
+        RandomSampler().start(Space([]), seed=0)

@@ -341,3 +341,8 @@ def test_targets_keep_the_order_and_make_failures_the_worst():
     assert not targets(np.array([2.0, 2.0, np.nan]), transform=True)[0].any()
     plain, _ = targets(np.array([1.0, 2.0, 6.0]), transform=False)
     np.testing.assert_allclose(plain, stats.zscore([1.0, 2.0, 6.0]))
+
+
+def test_standardising_takes_the_largest_floats():
+    y = standardised(np.array([1.7e308, 1.6e308, 1.5e308, 1.4e308]))
+    np.testing.assert_allclose(y, np.array([3, 1, -1, -3]) / np.sqrt(5), rtol=1e-12)

@@ -251,6 +251,12 @@ class TestMessages:
         assert out.count("[CV 1/2] END") == 2
         assert "score=" in out
 
+    def test_an_early_end_is_told(self, capsys, iris):
+        SearchCV(SVC(), SPACE, n_iter=100, timeout=1e-9, cv=2, verbose=1, random_state=0).fit(*iris)
+        out = capsys.readouterr().out
+        assert "totalling 200 fits, until 1e-09 seconds are over" in out
+        assert "Ended with 1 candidates" in out
+
     def test_quiet(self, capsys, iris):
         SearchCV(SVC(), SPACE, sampler="random", n_iter=2, cv=2, random_state=0).fit(*iris)
         assert capsys.readouterr() == ("", "")

@@ -267,3 +267,11 @@ def test_values_outside_a_real_are_refused():
     for value in (0.5, 3, math.nan, "1", None, True):
         with pytest.raises(ValueError, match="Real"):
             Real(1, 2).encode(value)
+
+
+def test_a_typed_number_is_the_listed_one_that_prints_alike():
+    levels = np.linspace(0, 0.9, 10)
+    assert 0.3 not in levels
+    assert Ordinal(levels).encode(0.3) == Ordinal(levels).encode(levels[3])
+    with pytest.raises(ValueError, match=r"0\.31"):
+        Ordinal(levels).encode(0.31)

@@ -56,9 +56,11 @@ def with_margin(
         r_up = q_up + excess * (q_up - alpha / 2)
         t_low, t_up = ndtri(r_low), -ndtri(r_up)
         changed = (p_low < alpha / 2) | (p_up < alpha / 2)
-        stretched = (high[inner] - low[inner]) / (t_up - t_low)
-        s[inner] = np.where(changed, stretched, s[inner])
-        m[inner] = np.where(changed, low[inner] - stretched * t_low, m[inner])
+        # Where nothing changes a cell far narrower than s leaves no room between t_low and t_up.
+        width = np.where(changed, t_up - t_low, 1.0)
+        stretched = np.where(changed, (high[inner] - low[inner]) / width, s[inner])
+        m[inner] = np.where(changed, low[inner] - stretched * np.where(changed, t_low, 0.0), m[inner])
+        s[inner] = stretched
     return m, s
 
 

@@ -40,7 +40,7 @@ class Progress:
         """Add a generation's losses (lam,), not all of them NaN."""
         loss = loss[np.isfinite(loss)]
         self.best.append(float(loss.min()))
-        self.median.append(float(np.median(loss)))
+        self.median.append(2 * float(np.median(0.5 * loss)))  # the sum of two losses may overflow
 
 
 def stop_reason(
@@ -76,10 +76,10 @@ def stop_reason(
             return "no_effect_axis"
     horizon = 10 + math.ceil(30 * c.n / c.lam)
     if len(progress.best) >= horizon:
-        spread = np.ptp(progress.best[-horizon:])
-        if spread == 0:
+        half_spread = np.ptp(0.5 * np.array(progress.best[-horizon:]))  # the spread itself may overflow
+        if half_spread == 0:
             return "equal_losses"
-        if max(spread, np.nanmax(loss) - np.nanmin(loss)) < TOL_FUN:
+        if max(half_spread, 0.5 * np.nanmax(loss) - 0.5 * np.nanmin(loss)) < 0.5 * TOL_FUN:
             return "tol_fun"
     return "stagnation" if _stagnates(c, progress) else None
 

@@ -23,7 +23,7 @@ from skhpo.samplers.cmaes import _categorical, _margin, _restarts, _strategy
 from skhpo.samplers.cmaes._layout import Layout
 
 _LEARNING = 0xC3A
-"""Third word of the key of the generator that updates draw from; an ask's key has two."""
+"""Third word of the key of the generator that updates draw from, which keeps it apart from those of asks."""
 
 _PARENTS = 3
 """Points of the initial design that the first mean is made of."""
@@ -52,7 +52,7 @@ class CMAESSampler(Sampler):
         What follows when the distribution has converged: a run with twice the population
         [4]_, runs that alternate between large and small populations [5]_, or nothing.
     population_size : int, optional
-        Points in a generation; by default 4 + floor(3 ln(number of columns)), or fewer, down
+        Points in a generation; by default 4 + floor(3 ln(number of columns with a choice)), or fewer, down
         to 5, where the search's ``n_trials`` would not allow for 20 generations of them.
     sigma0 : float, default=0.15
         First standard deviation, as a share of each column's range.
@@ -272,7 +272,8 @@ class CMAESSampler(Sampler):
     def _comparable(self, first: int, last: int) -> np.ndarray:
         """Losses of these rows of the history; their ranks among equals if resources differ."""
         resource, loss = self.history.resource, self.history.loss
-        if last == first or np.ptp(resource[first:last]) == 0:
+        # All of the history and not this generation alone: the stopping rules compare generations.
+        if last == first or np.ptp(resource[:last]) == 0:
             return loss[first:last]
         ranks = np.full(last - first, np.nan)
         for i in range(first, last):

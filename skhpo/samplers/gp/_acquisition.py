@@ -105,7 +105,11 @@ def log_pi(mu: np.ndarray, sigma: np.ndarray, f: np.ndarray) -> Values:
 
 
 def ucb(mu: np.ndarray, sigma: np.ndarray, kappa: float) -> Values:
-    """Upper confidence bound of minus the target; under fantasies only sigma knows of pending points [2]_."""
+    """Upper confidence bound of minus the target [2]_.
+
+    Under fantasies sigma is what knows of pending points; the mean over their outcomes is the mean
+    without them, up to the noise of sampling.
+    """
     S = mu.shape[1]
     return kappa * sigma - mu.mean(axis=1), np.full(mu.shape, -1.0 / S), np.full(sigma.shape, kappa)
 

@@ -32,8 +32,8 @@ NOISE_FLOOR = 1e-8
 """Least noise variance for targets of unit variance.
 
 It lets a search without noise resolve differences of 1e-4 standard deviations; 1e-6 was seen to stop searches
-along Rosenbrock's valley early. It bounds the condition number of K by about n / 1e-8, at which the posterior
-deviation still has four digits."""
+along Rosenbrock's valley early. It bounds the condition number of K by about n (s + tau2) / 1e-8, at which,
+with s near 1, the posterior deviation still has four digits."""
 
 MEAN_VARIANCE = 1.0
 """The prior of the constant mean: as wide as the (standardised) targets themselves."""
@@ -98,7 +98,7 @@ class LogNormalPrior:
         Length scales: distances in the cube grow with sqrt(d), and the prior's mode with them, as in [1]_
         with its width of sqrt(3). Its median there is exp(sqrt(2)) times larger; in the one setting where
         that was tried, noisy Hartmann-6, it came out worse. Signal:
-        near the targets' variance of 1. Noise: from none (the floor) to nearly all of the variance within two
+        near the targets' variance of 1. Noise: from none (the floor) to a third of the variance within two
         standard deviations, since both kinds of search are common.
 
         References

@@ -74,8 +74,8 @@ class Starts:
     def choose(groups: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> np.ndarray:
         """Starting points (B, d): of each group (U, log values) the best and a draw of others by value.
 
-        The draw is without replacement with probabilities proportional to exp(values), by Gumbel's keys: what
-        the logarithm of an acquisition function calls equal is then drawn equally.
+        The draw is without replacement with probabilities proportional to exp(values), by Gumbel's keys.
+        Where the values are logarithms, what the acquisition function calls equal is then drawn equally.
         """
         chosen = []
         for U, values in groups:

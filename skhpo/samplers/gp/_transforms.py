@@ -4,7 +4,7 @@ Notation
 --------
 n      : number of evaluations
 loss   : (n,), to be minimised; NaN for a failure
-y      : (n,), targets: the same order, mean 0, variance 1
+y      : (n,), targets: the same order; of the successes mean 0 and variance 1, failures as the worst
 lam    : power of the Yeo-Johnson transform; 1 leaves the targets as they are
 
 References
@@ -54,8 +54,9 @@ def targets(loss: np.ndarray, *, transform: bool) -> tuple[np.ndarray, float]:
 
 def standardised(values: np.ndarray) -> np.ndarray:
     """Values (n,) with mean 0 and variance 1; all zero if there is no difference between them."""
-    # Halved first: the difference of two finite floats can overflow.
-    values = 0.5 * values - 0.5 * np.median(values)
+    # Halved first: the sum and the difference of two finite floats can overflow.
+    values = 0.5 * values
+    values = values - np.median(values)
     largest = np.abs(values).max()
     if largest == 0.0:
         return values

@@ -48,12 +48,12 @@ from skhpo.space import Space
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _NARROW = 1e-6
-"""Cells narrower than this are points: their mass would be lost to cancellation, and the density
-is the same all over them to 1e-10."""
+"""Cells narrower than this are points: their mass would lose digits to cancellation, and the density
+at the middle differs from its mean over the cell by (width / sigma)^2 / 24, about 1e-11 at sigma = 0.06."""
 
 
 def gaussian_mass(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Phi(high) - Phi(low), to full relative precision in both tails.
+    """Phi(high) - Phi(low), without cancellation in the tails; narrow cells lose eps / mass.
 
     On the right Phi is close to one and differences of it cancel, so there [low, high] is
     exchanged for [-high, -low], which has the same mass. Beyond 37 standard deviations it is 0.
