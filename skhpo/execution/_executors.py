@@ -40,14 +40,17 @@ class Executor(ABC):
     def __enter__(self) -> Self:
         return self
 
-    @abstractmethod
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Release the workers; after an exception whatever still runs is abandoned."""
+        self.close(abort=kind is not None)
+
+    @abstractmethod
+    def close(self, *, abort: bool) -> None:
+        """Release the workers; with ``abort`` whatever still runs is abandoned."""
 
 
 class SerialExecutor(Executor):
@@ -69,12 +72,7 @@ class SerialExecutor(Executor):
         self.n_running -= 1
         return token, partial(function, *args, **kwargs)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self, *, abort: bool) -> None:
         """Forget what never ran."""
         self._waiting.clear()
 
@@ -103,14 +101,9 @@ class JoblibExecutor(Executor):
         self.n_running -= 1
         return token, retrieve
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Give the workers back, or kill them if the search ends with an exception."""
-        self._pool.close(abort=kind is not None)
+    def close(self, *, abort: bool) -> None:
+        """Give the workers back, or kill what runs on them."""
+        self._pool.close(abort=abort)
 
 
 def open_executor(n_jobs: int | None) -> Executor:

@@ -63,6 +63,7 @@ def run(
         try:
             outcome = retrieve()
         except Exception as error:
+            # Whatever a model raises goes on to the user as it is, with the one thing it cannot know.
             error.add_note(f"Raised by candidate {trial.number}, {trial.params}, on fold {fold}.")
             raise
         journal.append(Evaluation(job, fold, outcome))

@@ -126,7 +126,7 @@ def check_global_random_state_is_untouched(sampler: Sampler) -> None:
     """
     before = np.random.get_state(legacy=True), random.getstate()  # noqa: NPY002 - to see that nobody uses it
     Drive(sampler, mixed()).go(12)
-    after = np.random.get_state(legacy=True), random.getstate()  # noqa: NPY002
+    after = np.random.get_state(legacy=True), random.getstate()  # noqa: NPY002 - as above
     require(pickle.dumps(before[0]) == pickle.dumps(after[0]), "numpy's global random state was changed.")
     require(before[1] == after[1], "Python's global random state was changed.")
 

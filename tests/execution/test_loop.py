@@ -59,7 +59,7 @@ class LastInFirstOut(Executor):
         self.n_running -= 1
         return token, partial(function, *args, **kwargs)
 
-    def __exit__(self, *exception):
+    def close(self, *, abort):
         pass
 
 
