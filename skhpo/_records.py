@@ -34,11 +34,18 @@ class Job:
     trial : int
         Number of the trial; the scheduler numbers new ones consecutively.
     resource : int or None
-        Training amount to reach; None is the estimator's own, in full.
+        Training amount to reach, in units of which ``max_resources`` are the full training; None is
+        the estimator's own, in full.
+    bracket : int
+        The halving run that the trial belongs to.
+    rung : int
+        Place of the resource on the ladder of resources, from 0, the same for all brackets.
     """
 
     trial: int
     resource: int | None = None
+    bracket: int = 0
+    rung: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,3 +49,19 @@ class Scheduler(ABC):
 
         A new trial returned by ``next_jobs`` and not begun when this is called never happened.
         """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """The time is over: only what is needed for a result may still be given.
+
+        From now on no job is returned but, where no trial has been trained in full, one at a time that
+        brings the best of those in the highest rung there, until one has succeeded.
+        """
+
+    def take_retired(self) -> list[int]:
+        """Trials of which no further job will come, each told once.
+
+        What was kept to train them on can be thrown away. A job that does come in spite of this (see
+        ``finish``) is trained from the beginning.
+        """
+        return []
