@@ -47,7 +47,8 @@ class Scheduler(ABC):
     def close(self) -> None:
         """No new candidate can be had from now on; trials that began may still go on.
 
-        A new trial returned by ``next_jobs`` and not begun when this is called never happened.
+        Directly after ``next_jobs``, this is the answer to it: the new trials which that call returned did
+        not begin, and never happened. All those before did.
         """
 
     @abstractmethod
