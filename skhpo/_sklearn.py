@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from sklearn.model_selection._validation import (
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _FuncWrapper
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 __all__ = [
     "CallbackContexts",
@@ -33,9 +34,12 @@ __all__ = [
     "Interval",
     "SearchCVParts",
     "StrOptions",
+    "boosting_has_stopped",
     "carry_configuration",
+    "epochs_of_partial_fit",
     "fit_and_score",
     "fit_context",
+    "network_has_stopped",
 ]
 
 fit_context = _fit_context
@@ -57,6 +61,7 @@ def fit_and_score(
     X: Any,
     y: Any,
     *,
+    train_model: Callable[[Any, Any, Any, dict[str, Any]], None] | None = None,
     callback_context: Any = None,
     caller: BaseEstimator | None = None,
     **options: Any,
@@ -68,6 +73,8 @@ def fit_and_score(
     estimator : estimator
         Left as it is; a clone is fitted.
     X, y : array-like
+    train_model : callable, default=None
+        Called with the clone, its training data and parameters of ``fit``, in place of its ``fit``.
     callback_context, caller : object
         Task of ``sklearn.callback`` and the search it belongs to, or None.
     **options : dict
@@ -83,7 +90,24 @@ def fit_and_score(
         options["error_score"] = FailedScore(options["error_score"])
     if _TAKES_CALLBACKS:
         options |= {"callback_ctx": callback_context, "caller": caller}
-    return _fit_and_score(clone(estimator), X, y, return_times=True, return_n_test_samples=True, **options)
+    model = clone(estimator)
+    if train_model is not None:
+        _replace_next_fit(model, train_model)
+    return _fit_and_score(model, X, y, return_times=True, return_n_test_samples=True, **options)
+
+
+def _replace_next_fit(model: BaseEstimator, train: Callable[[Any, Any, Any, dict[str, Any]], None]) -> None:
+    """Have another function train the model when ``fit`` is next called, and only then.
+
+    The model itself, and no stand-in for it, is what callbacks and scorers get to see.
+    """
+
+    def fit(X: Any, y: Any = None, **fit_params: Any) -> BaseEstimator:
+        del model.fit
+        train(model, X, y, fit_params)
+        return model
+
+    model.fit = fit
 
 
 def carry_configuration(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,6 +140,11 @@ class CrossValidationInputs:
     scorer: Any
     fit_params: Mapping[str, Any]
     score_params: Mapping[str, Any]
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of X."""
+        return _num_samples(self.X)
 
 
 class CallbackContexts:
@@ -165,8 +194,8 @@ class CallbackContexts:
             ]
 
     def task(self, i: int) -> dict[str, Any]:
-        """Arguments that tell ``fit_and_score`` which task of the tree it is."""
-        return {"callback_context": self._tasks[i], "caller": self._search} if self._tasks else {}
+        """Arguments that tell ``fit_and_score`` which task of the tree it is, if it has a place there."""
+        return {"callback_context": self._tasks[i], "caller": self._search} if i < len(self._tasks) else {}
 
     def end_search(self) -> None:
         """Close the task under which all evaluations stand."""
@@ -239,9 +268,13 @@ class SearchCVParts(BaseSearchCV):
         return inputs, refit_metric
 
     def _tabulate(
-        self, params: Sequence[dict[str, Any]], n_splits: int, outcomes: list[dict[str, Any]]
+        self,
+        params: Sequence[dict[str, Any]],
+        n_splits: int,
+        outcomes: list[dict[str, Any]],
+        more: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """``cv_results_`` from all outcomes, candidate by candidate and fold by fold.
+        """``cv_results_`` from all outcomes, row by row and fold by fold, with more columns.
 
         Raises
         ------
@@ -251,7 +284,7 @@ class SearchCVParts(BaseSearchCV):
         _warn_or_raise_about_fit_failures(outcomes, self.error_score)
         if callable(self.scoring):
             _spread_error_scores(outcomes)
-        return self._format_results(list(params), n_splits, outcomes)
+        return self._format_results(list(params), n_splits, outcomes, dict(more))
 
     def _select(
         self, results: dict[str, Any], refit_metric: str | Callable[..., int], multimetric: bool
@@ -281,3 +314,37 @@ def _spread_error_scores(outcomes: list[dict[str, Any]]) -> None:
             for outcome in outcomes:
                 if not isinstance(outcome[kind], dict):
                     outcome[kind] = dict.fromkeys(names, outcome[kind])
+
+
+def boosting_has_stopped(model: Any) -> bool:
+    """Whether early stopping has ended the training of a ``HistGradientBoosting*``."""
+    if not model.do_early_stopping_:
+        return False
+    scores = model.validation_score_ if model._use_validation_data else model.train_score_
+    return bool(model._should_stop(list(scores)))
+
+
+def network_has_stopped(model: Any) -> bool:
+    """Whether an ``MLP*`` has ended its training by its own rule.
+
+    A learning rate that was lowered instead sets the count back.
+    """
+    return bool(model._no_improvement_count > model.n_iter_no_change)
+
+
+@contextmanager
+def epochs_of_partial_fit(model: Any, n_epochs: int) -> Iterator[None]:
+    """Several epochs in one ``partial_fit`` of a linear model trained by stochastic gradients.
+
+    They end early by the rule of ``fit``, which single epochs cannot follow: the loss that it watches is
+    not kept.
+    """
+
+    def several(*args: Any, **kwargs: Any) -> Any:
+        return type(model)._partial_fit(model, *args, **{**kwargs, "max_iter": n_epochs})
+
+    model._partial_fit = several
+    try:
+        yield
+    finally:
+        del model._partial_fit

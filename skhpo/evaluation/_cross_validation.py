@@ -8,6 +8,8 @@ from typing import Any
 from skhpo._records import Job, Trial
 from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score
 
+Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class CrossValidation:
@@ -37,9 +39,7 @@ class CrossValidation:
         """Number of tasks in each job."""
         return len(self.inputs.splits)
 
-    def call(
-        self, trial: Trial, job: Job, fold: int, number: int
-    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    def call(self, trial: Trial, job: Job, fold: int, number: int) -> Call:
         """Function, positional and keyword arguments of a task, which is the search's ``number``-th.
 
         X, y and the indices are the same objects in every call: process backends map large arrays to
@@ -51,7 +51,7 @@ class CrossValidation:
             "scorer": inputs.scorer,
             "train": train,
             "test": test,
-            "parameters": trial.params,
+            "parameters": self.params(trial, job),
             "fit_params": inputs.fit_params,
             "score_params": inputs.score_params,
             "return_train_score": self.return_train_score,
@@ -62,3 +62,14 @@ class CrossValidation:
             **self.contexts.task(number),
         }
         return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options
+
+    def params(self, trial: Trial, job: Job) -> dict[str, Any]:
+        """The estimator's parameters in a job, the one that sets its length included."""
+        return trial.params
+
+    def fraction(self, job: Job) -> float:
+        """The job's part of the full training."""
+        return 1.0
+
+    def forget(self, trial: int) -> None:
+        """Throw away what was kept of a trial that will not be trained on."""

@@ -22,11 +22,14 @@ class Executor(ABC):
     ----------
     n_workers : int
         How many tasks run at once; no more than this are ever handed over.
+    in_process : bool
+        Whether tasks run in this process and share its memory.
     n_running : int
         Tasks submitted whose result has not been taken.
     """
 
     n_workers: int
+    in_process: bool
     n_running: int = 0
 
     @abstractmethod
@@ -57,6 +60,7 @@ class SerialExecutor(Executor):
     """Runs each task in this thread, when its result is asked for."""
 
     n_workers = 1
+    in_process = True
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Any, Call]] = deque()
@@ -88,6 +92,7 @@ class JoblibExecutor(Executor):
     def __init__(self, pool: JoblibPool) -> None:
         self._pool = pool
         self.n_workers = pool.n_workers
+        self.in_process = pool.in_process
 
     def submit(self, token: Any, call: Call) -> None:
         """Hand a task to a free worker."""

@@ -31,6 +31,8 @@ class JoblibPool:
     ----------
     n_workers : int
         1 where the backend fell back to sequential work; such a pool takes no tasks.
+    in_process : bool
+        Whether the workers are threads of this process.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class JoblibPool:
         try:
             self._backend = self._parallel._backend
             self.n_workers = self._parallel._effective_n_jobs()
+            self.in_process = bool(getattr(self._backend, "supports_sharedmem", False))
             if self.n_workers > 1:
                 self._check_backend()
                 self._backend.start_call()

@@ -28,7 +28,8 @@ def run(
     """Work until the scheduler, the space or the stopping rule ends the search.
 
     No worker waits for another: whenever one is free it gets the next task of a job that began, else the
-    first of a new job, chosen with every result in that there is. Jobs that began are finished.
+    first of a new job, chosen with every result in that there is. Jobs that began are finished, and
+    where the stopping rule ends the search, the scheduler still gets what it needs for a result.
 
     Parameters
     ----------
@@ -44,12 +45,14 @@ def run(
     tasks: deque[tuple[Job, int]] = deque()
     start = time.monotonic()
     n_tasks, n_done, best_loss = 0, 0, math.inf
+    stopped = False
     while True:
         while executor.n_running < executor.n_workers:
             if not tasks:
                 progress = Progress(time.monotonic() - start, len(journal.trials), n_done, best_loss)
-                if stop(progress):
-                    break
+                if not stopped and stop(progress):
+                    stopped = True
+                    scheduler.finish()
                 tasks.extend(_next_tasks(scheduler, proposals, journal, evaluation.n_folds))
                 if not tasks:
                     break
@@ -72,7 +75,9 @@ def run(
             loss = -objective(outcomes)  # The only change of sign: scores outside, losses inside.
             n_done, best_loss = n_done + 1, min(best_loss, loss if math.isfinite(loss) else math.inf)
             scheduler.report(job, loss)
-            proposals.learn(job, trial, loss)
+            proposals.learn(job, trial, loss, evaluation.fraction(job))
+            for retired in scheduler.take_retired():
+                evaluation.forget(retired)
 
 
 def _next_tasks(

@@ -33,5 +33,5 @@ class MemoryJournal:
         return [folds[fold] for fold in sorted(folds)]
 
     def jobs(self) -> list[Job]:
-        """Jobs with a finished task, in the order in which their trials were asked."""
-        return sorted(self._outcomes, key=lambda job: (job.trial, job.resource or 0))
+        """Jobs with a finished task: bracket by bracket, rung by rung, in the order of asking."""
+        return sorted(self._outcomes, key=lambda job: (job.bracket, job.rung, job.trial))

@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from abc import abstractmethod
+from contextlib import ExitStack
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution import Never, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal
 from skhpo.samplers import GridSampler, Sampler
-from skhpo.schedulers import EveryoneInFull
+from skhpo.search._plans import Plan
 from skhpo.search._validation import check_initial_candidates, check_names, check_refit
 from skhpo.space import Space, as_space
 
@@ -122,20 +123,21 @@ class BaseSampledSearchCV(SearchCVParts):
         initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
         check_names(self.estimator, space)
         check_refit(self.refit, self.scoring)
-        n_candidates = self._count_candidates(space, sampler, len(initial))
-        if n_candidates == space.size and self.timeout is None and not self._has_own_sampler():
-            # All points are evaluated in any case, so nothing is left to choose but the order: that
-            # of GridSearchCV.
-            sampler = GridSampler(resolution=int(space.size))
+        plan = self._plan(inputs, space, sampler, len(initial), seed)
 
         contexts = CallbackContexts(self, inputs.X, inputs.y, params)
-        proposals = Proposals(sampler.start(space, seed=seed, n_trials=n_candidates), initial)
-        journal = self._search(inputs, proposals, n_candidates, contexts)
+        sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
+        journal, evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts)
 
         n_splits = len(inputs.splits)
         jobs = journal.jobs()
         outcomes = [outcome for job in jobs for outcome in journal.outcomes(job)]
-        results = self._tabulate([journal.trials[job.trial].params for job in jobs], n_splits, outcomes)
+        results = self._tabulate(
+            [evaluation.params(journal.trials[job.trial], job) for job in jobs],
+            n_splits,
+            outcomes,
+            plan.columns(journal),
+        )
         multimetric = isinstance(outcomes[0]["test_scores"], dict)
         fitted = self._select(results, refit_metric, multimetric)
         if self.refit:
@@ -145,6 +147,7 @@ class BaseSampledSearchCV(SearchCVParts):
             "multimetric_": multimetric,
             "scorer_": self._unwrap(inputs.scorer),
             "cv_results_": results,
+            **plan.attributes(journal),
         }
         # All at once, at the end: a search that fails leaves nothing half-fitted behind, and nothing of
         # an earlier fit outlives this one.
@@ -154,37 +157,47 @@ class BaseSampledSearchCV(SearchCVParts):
         contexts.end()
         return self
 
+    @abstractmethod
+    def _plan(
+        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int, seed: int
+    ) -> Plan:
+        """How many candidates there will be, and how much is spent on whom."""
+
     def _search(
         self,
         inputs: CrossValidationInputs,
         proposals: Proposals,
-        n_candidates: int | None,
+        plan: Plan,
         contexts: CallbackContexts,
-    ) -> MemoryJournal:
-        """Run the loop, and return all that happened."""
+    ) -> tuple[MemoryJournal, CrossValidation]:
+        """Run the loop, and return all that happened, with what the jobs meant."""
         n_splits = len(inputs.splits)
-        n_fits = None if n_candidates is None else n_candidates * n_splits
+        n_fits = None if plan.n_jobs is None else plan.n_jobs * n_splits
         if self.verbose > 0:
-            message = f"Fitting {n_splits} folds for each"
+            message = f"Fitting {n_splits} folds for each of {plan.describe()}"
             if n_fits is not None:
-                message += f" of {n_candidates} candidates, totalling {n_fits} fits"
+                message += f", totalling {n_fits} fits"
             if self.timeout is not None:
                 message += f", until {self.timeout} seconds are over"
             print(message)
         journal = MemoryJournal()
-        with open_executor(self.n_jobs) as executor:
+        # Checkpoints outlive the workers, which may still be writing one when they are killed.
+        with ExitStack() as stack, open_executor(self.n_jobs) as executor:
             contexts.begin_search(n_fits, proposals.choices())
+            evaluation = plan.evaluation(
+                stack,
+                executor,
+                inputs=inputs,
+                contexts=contexts,
+                n_candidates=plan.n_candidates,
+                return_train_score=self.return_train_score,
+                error_score=self.error_score,
+                verbose=self.verbose,
+            )
             run(
-                scheduler=EveryoneInFull(n_candidates),
+                scheduler=plan.scheduler,
                 proposals=proposals,
-                evaluation=CrossValidation(
-                    inputs=inputs,
-                    contexts=contexts,
-                    n_candidates=n_candidates,
-                    return_train_score=self.return_train_score,
-                    error_score=self.error_score,
-                    verbose=self.verbose,
-                ),
+                evaluation=evaluation,
                 objective=Objective(
                     metric=self.refit if isinstance(self.refit, str) else None,
                     check_names=self._check_refit_for_multimetric,
@@ -194,19 +207,13 @@ class BaseSampledSearchCV(SearchCVParts):
                 journal=journal,
             )
         contexts.end_search()
-        if self.verbose > 0 and len(journal.trials) != n_candidates:
+        if self.verbose > 0 and len(journal.trials) != plan.n_candidates:
             print(f"Ended with {len(journal.trials)} candidates")
-        return journal
-
-    def _has_own_sampler(self) -> bool:
-        """Whether the user handed in a sampler, to be used whatever the space."""
-        return False
+        return journal, evaluation
 
     def _count_candidates(self, space: Space, sampler: Sampler, n_initial: int) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""
-        # The user's own candidates need not be among those that a grid would propose.
-        n_points = sampler.count_points(space)
-        available = min(space.size, n_points + n_initial)
+        available = self._available(space, sampler, n_initial)
         if self.n_iter is None:
             if available < math.inf:
                 return int(available)
@@ -217,6 +224,7 @@ class BaseSampledSearchCV(SearchCVParts):
             return None
         message = None
         if isinstance(sampler, GridSampler):
+            n_points = sampler.count_points(space)
             if n_points > self.n_iter:
                 message = (
                     f"The grid has {n_points} points, of which n_iter={self.n_iter} evaluates a random "
@@ -231,6 +239,11 @@ class BaseSampledSearchCV(SearchCVParts):
             # The caller of fit, past scikit-learn's wrapper around it.
             warnings.warn(message, UserWarning, stacklevel=4)
         return int(min(available, self.n_iter))
+
+    def _available(self, space: Space, sampler: Sampler, n_initial: int) -> float:
+        """How many different candidates there are."""
+        # The user's own candidates need not be among those that a grid would propose.
+        return min(space.size, sampler.count_points(space) + n_initial)
 
     def _refit(
         self, inputs: CrossValidationInputs, params: dict[str, Any], contexts: CallbackContexts

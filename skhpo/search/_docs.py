@@ -7,15 +7,53 @@ from typing import TypeVar
 
 _Class = TypeVar("_Class", bound=type)
 
-COMMON_PARAMETERS = """
+N_ITER_PARAMETER = """
     n_iter : int or None, default=50
         Number of candidates in all, ``initial_candidates`` included. None evaluates every point of a
         finite space, or goes on until ``timeout``. Where all points of a finite space are evaluated
         and there is no ``timeout``, they are in the order of ``GridSearchCV``.
+""".strip("\n")
+
+TIMEOUT_PARAMETER = """
     timeout : float, default=None
         Seconds after which no further candidate is begun; those that began are finished, and at least
         one is. Whichever of ``n_iter`` and ``timeout`` ends first ends the search. Starting the worker
         processes, which joblib does once and takes seconds, counts in.
+""".strip("\n")
+
+BUDGET_TIMEOUT_PARAMETER = """
+    timeout : float, default=None
+        Seconds after which nothing further is begun; what runs is finished, and where no candidate
+        has been trained in full yet, the best one is.
+""".strip("\n")
+
+BUDGET_PARAMETERS = """
+    resource : str, default="auto"
+        What the budget is spent on. "auto" is the training length of each candidate's model: trees, boosting
+        rounds or epochs, as ``n_estimators``, ``max_iter`` or ``max_epochs`` count them, also of the last step
+        of a pipeline or under another wrapper; and the number of samples for a model that has none. "n_samples" is
+        the number of samples for all, in nested subsamples of each training fold, stratified for
+        classifiers. Any other name is an integer parameter of the estimator.
+    min_resources : int or "smallest", default="smallest"
+        Least resource that is thought of; what the smallest rung has depends on ``factor`` too, as the largest has
+        ``max_resources``. "smallest" is 1, and of samples two for each fold (and class).
+    max_resources : int or "auto", default="auto"
+        Resource of the full training. "auto" is what the estimator says itself (``n_estimators=300``), or
+        all samples. Where candidates differ in what they call it (a choice of models), each is
+        trained to its own full length, and this is the number of units that every length is divided
+        into, by default the shortest of them.
+    factor : float, default=3
+        One of so many goes on, with so many times the resource. Greater than 1.
+""".strip("\n")
+
+SAMPLER_PARAMETER = """
+    sampler : {"random", "sobol", "tpe", "gp", "cmaes", "grid"} or Sampler, default="random"
+        Where new candidates come from. "tpe" makes it BOHB [2]_: a third of the candidates is random, the
+        others come from a model of the largest resource that has enough of them. "gp" models all
+        resources together.
+""".strip("\n")
+
+COMMON_PARAMETERS = """
     scoring : str, callable, list, tuple or dict, default=None
         As for ``GridSearchCV``. With several metrics the search optimises the one that ``refit``
         names, else the first.
@@ -78,11 +116,36 @@ ATTRIBUTES = """
 """.strip("\n")
 
 
+BUDGET_ATTRIBUTES = """
+    n_resources_ : list of int
+        Resource of each rung, ascending. The rows of ``cv_results_`` are candidates in a rung, with the
+        further columns ``iter`` (the rung), ``n_resources``, ``bracket`` and ``total_fit_time``, the seconds
+        that all folds of the candidate took up to this rung. ``best_index_`` is a row of the largest resource;
+        a callable ``refit`` is given those rows only.
+    n_candidates_ : list of int
+        Candidates that were evaluated in each rung, over all brackets.
+    n_iterations_ : int
+        Number of rungs.
+    n_possible_iterations_ : int
+        Number of rungs that ``min_resources``, ``max_resources`` and ``factor`` allow.
+    min_resources_ : int
+        Resource of the lowest rung.
+    max_resources_ : int
+        Resource of the full training.
+""".strip("\n")
+
+
 def documented(cls: _Class) -> _Class:
     """Put the common parts into a class docstring, in place of their names in braces."""
     text = inspect.cleandoc(cls.__doc__ or "")
     for name, part in (
         ("{space}", SPACE_PARAMETER),
+        ("{n_iter}", N_ITER_PARAMETER),
+        ("{timeout}", TIMEOUT_PARAMETER),
+        ("{budget_timeout}", BUDGET_TIMEOUT_PARAMETER),
+        ("{budget}", BUDGET_PARAMETERS),
+        ("{sampler}", SAMPLER_PARAMETER),
+        ("{budget_attributes}", BUDGET_ATTRIBUTES),
         ("{common}", COMMON_PARAMETERS),
         ("{attributes}", ATTRIBUTES),
     ):

@@ -7,14 +7,35 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from skhpo._sklearn import Interval, StrOptions
-from skhpo.samplers import CMAESSampler, GPSampler, Sampler, TPESampler, make_sampler
+from skhpo._sklearn import CrossValidationInputs, Interval, StrOptions
+from skhpo.samplers import CMAESSampler, GPSampler, GridSampler, Sampler, TPESampler, make_sampler
+from skhpo.schedulers import EveryoneInFull
 from skhpo.search._base import BaseSampledSearchCV
 from skhpo.search._docs import documented
+from skhpo.search._plans import FullPlan
+from skhpo.space import Space
+
+
+class BaseFullSearchCV(BaseSampledSearchCV):
+    """A search that trains every candidate in full."""
+
+    def _plan(
+        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int, seed: int
+    ) -> FullPlan:
+        n = self._count_candidates(space, sampler, n_initial)
+        if n == space.size and self.timeout is None and not self._has_own_sampler():
+            # All points are evaluated in any case, so nothing is left to choose but the order: that
+            # of GridSearchCV.
+            sampler = GridSampler(resolution=int(space.size))
+        return FullPlan(sampler, EveryoneInFull(n), n_candidates=n, n_jobs=n)
+
+    def _has_own_sampler(self) -> bool:
+        """Whether the user handed in a sampler, to be used whatever the space."""
+        return False
 
 
 @documented
-class SearchCV(BaseSampledSearchCV):
+class SearchCV(BaseFullSearchCV):
     """Search over hyper-parameters with any sampler, each candidate trained in full.
 
     Parameters
@@ -24,6 +45,8 @@ class SearchCV(BaseSampledSearchCV):
         Where to look next. An object of :mod:`skhpo.samplers` brings options of its own; it is not
         changed. "grid" takes lists in full and the middles of ten slices of a range; with
         ``n_iter=None`` it evaluates all of the grid, else a random sample of it.
+    {n_iter}
+    {timeout}
     {common}
 
     Attributes
@@ -49,7 +72,7 @@ class SearchCV(BaseSampledSearchCV):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseSampledSearchCV._parameter_constraints,
+        **BaseFullSearchCV._parameter_constraints,
         "sampler": [str, Sampler],
     }
 
@@ -98,7 +121,7 @@ class SearchCV(BaseSampledSearchCV):
 
 
 @documented
-class TPESearchCV(BaseSampledSearchCV):
+class TPESearchCV(BaseFullSearchCV):
     """Search with a tree-structured Parzen estimator.
 
     Models the good candidates and the others by two densities over all parameters together and proposes
@@ -111,6 +134,8 @@ class TPESearchCV(BaseSampledSearchCV):
     n_startup : int, default=10
         Number of candidates of the initial design, a scrambled Sobol sequence, before the model
         takes over.
+    {n_iter}
+    {timeout}
     {common}
 
     Attributes
@@ -141,7 +166,7 @@ class TPESearchCV(BaseSampledSearchCV):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseSampledSearchCV._parameter_constraints,
+        **BaseFullSearchCV._parameter_constraints,
         "n_startup": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -187,7 +212,7 @@ class TPESearchCV(BaseSampledSearchCV):
 
 
 @documented
-class BayesSearchCV(BaseSampledSearchCV):
+class BayesSearchCV(BaseFullSearchCV):
     """Bayesian optimisation with a Gaussian process.
 
     Fits a Gaussian process to the scores and proposes where an acquisition function is largest. Makes
@@ -204,6 +229,8 @@ class BayesSearchCV(BaseSampledSearchCV):
     n_startup : int, default=10
         Number of candidates of the initial design, a scrambled Sobol sequence, before the model
         takes over.
+    {n_iter}
+    {timeout}
     {common}
 
     Attributes
@@ -236,7 +263,7 @@ class BayesSearchCV(BaseSampledSearchCV):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseSampledSearchCV._parameter_constraints,
+        **BaseFullSearchCV._parameter_constraints,
         "acquisition": [StrOptions({"log_ei", "ei", "pi", "ucb"})],
         "n_startup": [Interval(Integral, 1, None, closed="left")],
     }
@@ -285,7 +312,7 @@ class BayesSearchCV(BaseSampledSearchCV):
 
 
 @documented
-class CMAESSearchCV(BaseSampledSearchCV):
+class CMAESSearchCV(BaseFullSearchCV):
     """Search with the covariance matrix adaptation evolution strategy.
 
     Samples generations of candidates from a normal distribution whose mean, width and shape follow the
@@ -298,6 +325,8 @@ class CMAESSearchCV(BaseSampledSearchCV):
     restarts : {"ipop", "bipop"} or None, default="ipop"
         What to do when the distribution has converged: start again with twice the population, alternate
         large populations with small ones, or go on as it is.
+    {n_iter}
+    {timeout}
     {common}
 
     Attributes
@@ -329,7 +358,7 @@ class CMAESSearchCV(BaseSampledSearchCV):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseSampledSearchCV._parameter_constraints,
+        **BaseFullSearchCV._parameter_constraints,
         "restarts": [StrOptions({"ipop", "bipop"}), None],
     }
 

@@ -29,12 +29,12 @@ def check_names(estimator: BaseEstimator, space: Space) -> None:
     ValueError
         From the estimator, naming the wrong parameter and the valid ones.
     """
-    for point in _representatives(space):
-        clone(estimator).set_params(**clone(space.to_params(point), safe=False))
+    for params in representatives(space):
+        clone(estimator).set_params(**clone(params, safe=False))
 
 
-def _representatives(space: Space) -> Iterator[np.ndarray]:
-    """Points (d,) among which each column is active, and each choice that changes names is made."""
+def representatives(space: Space) -> Iterator[dict[str, Any]]:
+    """Candidates among which each parameter is there, and each choice that changes names is made."""
     first = np.array([column.dimension.snap(np.zeros(1))[0] for column in space.columns])
     parents = {column.parent for column in space.columns}
     seen: set[bytes] = set()
@@ -50,7 +50,7 @@ def _representatives(space: Space) -> Iterator[np.ndarray]:
             point = space.canonical(point[None])[0]
             if point.tobytes() not in seen:
                 seen.add(point.tobytes())
-                yield point
+                yield space.to_params(point)
 
 
 def _reach(space: Space, j: int, branch: int, point: np.ndarray) -> None:

@@ -31,11 +31,17 @@ class Evaluation:
     """Scores a trial on a fold by a plain function, without estimators."""
 
     def __init__(self, score, n_folds):
-        self._score, self.n_folds, self.numbers = score, n_folds, []
+        self._score, self.n_folds, self.numbers, self.forgotten = score, n_folds, [], []
 
     def call(self, trial, job, fold, number):
         self.numbers.append(number)
         return self._outcome, (trial, job, fold), {}
+
+    def fraction(self, job):
+        return 1.0 if job.resource is None else job.resource / 3
+
+    def forget(self, trial):
+        self.forgotten.append((trial, len(self.numbers)))
 
     def _outcome(self, trial, job, fold):
         return {"test_scores": self._score(trial, job, fold), "fit_error": None}
@@ -202,11 +208,13 @@ def test_stopping_rules_see_the_best_loss():
 
 
 class Promotions(Scheduler):
-    """Two trials at resource 1; the better one goes on to 3. No new trial after closing."""
+    """Two trials at resource 1; the better one goes on to 3, also after the time is over."""
 
     def __init__(self):
         self._jobs = deque([Job(0, 1), Job(1, 1)])
         self._losses = {}
+        self._retired = []
+        self.finished = False
 
     def next_jobs(self, n_free):
         return [self._jobs.popleft() for _ in range(min(n_free, len(self._jobs)))]
@@ -215,23 +223,45 @@ class Promotions(Scheduler):
         self._losses[job] = loss
         if len(self._losses) == 2:
             best = min(self._losses, key=self._losses.get)
-            self._jobs.append(Job(best.trial, 3))
+            self._jobs.append(Job(best.trial, 3, rung=1))
+            self._retired = [1 - best.trial]
 
     def close(self):
         self._jobs = deque(job for job in self._jobs if job.resource > 1)
+
+    def finish(self):
+        self.finished = True
+
+    def take_retired(self):
+        retired, self._retired = self._retired, []
+        return retired
 
 
 def test_a_scheduler_may_promote():
     sampler, journal = search(scheduler=Promotions(), n_folds=2, executor=LastInFirstOut(2))
     assert len(sampler.history) == 3
     better = max(journal.trials.values(), key=lambda trial: trial.params["x"]).number
-    assert [(job.trial, job.resource) for job in journal.jobs()] == sorted([(0, 1), (1, 1), (better, 3)])
+    assert [(job.trial, job.resource) for job in journal.jobs()] == [(0, 1), (1, 1), (better, 3)]
+    assert sampler.history.resource.tolist() == [1 / 3, 1 / 3, 1.0]
 
 
-def test_tasks_are_numbered_as_they_begin():
-    evaluation = Evaluation(lambda trial, job, fold: 0.0, 2)
+def test_what_is_retired_is_forgotten_at_once():
+    evaluation = Evaluation(lambda trial, job, fold: trial.number, 2)
+    _run(Promotions(), evaluation)
+    # Four tasks of the two trials had begun when the first, the worse one, was given up.
+    assert evaluation.forgotten == [(0, 4)]
+
+
+def test_when_the_time_is_over_the_scheduler_still_gets_what_it_needs():
+    scheduler = Promotions()
+    _, journal = search(scheduler=scheduler, stop=Timeout(1e-9))
+    assert scheduler.finished
+    assert [job.resource for job in journal.jobs()] == [1, 1, 3]
+
+
+def _run(scheduler, evaluation):
     run(
-        scheduler=Promotions(),
+        scheduler=scheduler,
         proposals=Proposals(Recording().start(UNIT, seed=0)),
         evaluation=evaluation,
         objective=Objective(),
@@ -239,4 +269,9 @@ def test_tasks_are_numbered_as_they_begin():
         stop=Never(),
         journal=MemoryJournal(),
     )
+
+
+def test_tasks_are_numbered_as_they_begin():
+    evaluation = Evaluation(lambda trial, job, fold: 0.0, 2)
+    _run(Promotions(), evaluation)
     assert evaluation.numbers == [0, 1, 2, 3, 4, 5]

@@ -4,12 +4,13 @@ from skhpo._records import Evaluation, Job, Trial
 from skhpo.journal import MemoryJournal
 
 
-def test_outcomes_stand_by_fold_and_jobs_by_trial_and_resource():
+def test_outcomes_stand_by_fold_and_jobs_by_bracket_rung_and_trial():
     journal = MemoryJournal()
-    for job, fold in [(Job(1, 3), 1), (Job(0, 9), 0), (Job(1, 3), 0), (Job(0, 1), 0)]:
+    late, low, high = Job(2, 3, bracket=1, rung=1), Job(1, 3, rung=1), Job(0, 9, rung=2)
+    for job, fold in [(late, 0), (low, 1), (high, 0), (low, 0), (Job(1, 1), 0), (Job(0, 1), 0)]:
         journal.append(Evaluation(job, fold, {"test_scores": float(10 * job.trial + fold)}))
-    assert journal.jobs() == [Job(0, 1), Job(0, 9), Job(1, 3)]
-    assert [outcome["test_scores"] for outcome in journal.outcomes(Job(1, 3))] == [10.0, 11.0]
+    assert journal.jobs() == [Job(0, 1), Job(1, 1), low, high, late]
+    assert [outcome["test_scores"] for outcome in journal.outcomes(low)] == [10.0, 11.0]
     assert journal.outcomes(Job(5)) == []
 
 

@@ -1,0 +1,122 @@
+"""What a search has decided before its first fit: how many candidates, and how much is spent on whom."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skhpo._records import Job
+from skhpo.evaluation import BudgetedCrossValidation, CrossValidation, ResourcePlan, open_checkpoints
+from skhpo.execution import Executor
+from skhpo.journal import MemoryJournal
+from skhpo.samplers import Sampler
+from skhpo.schedulers import Scheduler
+
+
+@dataclass(frozen=True)
+class Plan(ABC):
+    """The two choices of a search, and what they mean for its table.
+
+    Attributes
+    ----------
+    sampler : Sampler
+        Not started.
+    scheduler : Scheduler
+    n_candidates : int or None
+        At most; None if only the clock knows.
+    n_jobs : int or None
+        Evaluations of a candidate, at most; None if only the clock knows.
+    """
+
+    sampler: Sampler
+    scheduler: Scheduler
+    n_candidates: int | None
+    n_jobs: int | None
+
+    def describe(self) -> str:
+        """The candidates, in words of a message."""
+        return "as many candidates as come" if self.n_candidates is None else f"{self.n_candidates} candidates"
+
+    @abstractmethod
+    def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
+        """What turns jobs into work; what it opens is closed with the stack."""
+
+    def columns(self, journal: MemoryJournal) -> dict[str, Any]:
+        """Columns of ``cv_results_`` beside scikit-learn's."""
+        return {}
+
+    def attributes(self, journal: MemoryJournal) -> dict[str, Any]:
+        """Fitted attributes beside scikit-learn's."""
+        return {}
+
+
+@dataclass(frozen=True)
+class FullPlan(Plan):
+    """Every candidate is trained in full, once."""
+
+    def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
+        """Plain cross-validation."""
+        return CrossValidation(**common)
+
+
+@dataclass(frozen=True)
+class BudgetPlan(Plan):
+    """Candidates are trained to the rungs of a ladder of resources.
+
+    Attributes
+    ----------
+    resources : ResourcePlan
+    ladder : tuple of int
+        All resources that are possible, ascending.
+    first : int
+        The lowest level of the ladder that is used.
+    seed : int
+    """
+
+    resources: ResourcePlan
+    ladder: tuple[int, ...]
+    first: int
+    seed: int
+
+    def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
+        """Cross-validation that trains on, with its checkpoints opened."""
+        checkpoints = stack.enter_context(open_checkpoints(in_process=executor.in_process))
+        return BudgetedCrossValidation(
+            **common, plan=self.resources, checkpoints=checkpoints, seed=self.seed
+        )
+
+    def columns(self, journal: MemoryJournal) -> dict[str, Any]:
+        """Rung, resource and bracket of each row, and what the candidate cost up to it."""
+        jobs = journal.jobs()
+        cost: dict[int, float] = defaultdict(float)
+        totals = {}
+        for job in sorted(jobs, key=lambda job: (job.trial, job.rung)):
+            cost[job.trial] += sum(outcome["fit_time"] for outcome in journal.outcomes(job))
+            totals[job] = cost[job.trial]
+        return {
+            "iter": np.array([self._iteration(job) for job in jobs]),
+            "n_resources": np.array([job.resource for job in jobs]),
+            "bracket": np.array([job.bracket for job in jobs]),
+            "total_fit_time": np.array([totals[job] for job in jobs]),
+        }
+
+    def attributes(self, journal: MemoryJournal) -> dict[str, Any]:
+        """As ``HalvingRandomSearchCV`` has them, counted over all brackets."""
+        counts = Counter(self._iteration(job) for job in journal.jobs())
+        used = list(self.ladder[self.first :])
+        return {
+            "n_resources_": used,
+            "n_candidates_": [counts[i] for i in range(len(used))],
+            "n_iterations_": len(used),
+            "n_possible_iterations_": len(self.ladder),
+            "min_resources_": used[0],
+            "max_resources_": used[-1],
+        }
+
+    def _iteration(self, job: Job) -> int:
+        return job.rung - self.first
