@@ -40,12 +40,17 @@ class History:
         NaN for a failure.
     resource : ndarray of shape (n,)
         Training amount behind each loss; 1.0 where the evaluation was full.
+    trial : ndarray of int of shape (n,)
+        Number of the point that a row tells of, in the order in which points were first told: the rows of
+        one trial at several resources have the same.
     """
 
     def __init__(self, d: int) -> None:
         self._X = np.empty((16, d))
         self._loss = np.empty(16)
         self._resource = np.empty(16)
+        self._trial = np.empty(16, dtype=int)
+        self._numbers: dict[bytes, int] = {}
         self._n = 0
 
     def __len__(self) -> int:
@@ -62,6 +67,27 @@ class History:
     @property
     def resource(self) -> np.ndarray:
         return self._told(self._resource)
+
+    @property
+    def trial(self) -> np.ndarray:
+        return self._told(self._trial)
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether anything was told at another resource than the full one."""
+        return bool((self.resource != 1.0).any())
+
+    @property
+    def is_last(self) -> np.ndarray:
+        """Mask (n,) of the rows at the largest resource of their trials."""
+        largest = np.zeros(len(self._numbers))
+        np.maximum.at(largest, self.trial, self.resource)
+        return self.resource == largest[self.trial]
+
+    @property
+    def n_trials(self) -> int:
+        """Number of evaluations, promotions of a trial not counted."""
+        return int(self.is_last.sum())
 
     def _told(self, column: np.ndarray) -> np.ndarray:
         # Read-only: what was told is a fact, and a model that scales it in place would rewrite it.
@@ -82,9 +108,11 @@ class History:
             self._X = np.concatenate([self._X, np.empty((room, self._X.shape[1]))])
             self._loss = np.concatenate([self._loss, np.empty(room)])
             self._resource = np.concatenate([self._resource, np.empty(room)])
+            self._trial = np.concatenate([self._trial, np.empty(room, dtype=int)])
         self._X[self._n : n] = X
         self._loss[self._n : n] = np.where(np.isfinite(loss), loss, np.nan)
         self._resource[self._n : n] = resource
+        self._trial[self._n : n] = [self._numbers.setdefault(x.tobytes(), len(self._numbers)) for x in X]
         self._n = n
 
 
@@ -298,8 +326,11 @@ class Sampler(ABC):
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.n_asked,)))
 
     def _in_design(self, n_startup: int) -> bool:
-        """Whether the initial design is still to be asked: neither asked for nor told so often."""
-        return max(self.n_asked, len(self.history)) < n_startup
+        """Whether the initial design is still to be asked: neither asked for nor told so often.
+
+        Trials are counted and not jobs, which are several for each trial under a budget.
+        """
+        return max(self.n_asked, self.history.n_trials) < n_startup
 
     def _replacement(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
         """What to propose in place of ``row``, which was told before or is in ``taken``."""

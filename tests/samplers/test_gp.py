@@ -217,20 +217,6 @@ def test_more_workers_than_startup_points():
     np.testing.assert_array_equal(more, sampler._design.points(3, 4))
 
 
-def test_the_model_is_of_the_largest_resource_with_enough_evaluations():
-    rng = np.random.default_rng(0)
-    X = rng.random((30, 2))
-    full = GPSampler(n_startup=10).start(cube(2), seed=0)
-    full.tell(X[:12], bowl(X[:12]))
-    both = GPSampler(n_startup=10).start(cube(2), seed=0)
-    both.tell(X[12:], 5.0 - bowl(X[12:]), resource=1 / 3)
-    both.tell(X[:12], bowl(X[:12]))
-    both.tell(X[12:16], bowl(X[12:16]), resource=2.0)
-    np.testing.assert_array_equal(both._data(34)[0], X[:12])
-    np.testing.assert_array_equal(both._data(34)[1], full._data(12)[1])
-    np.testing.assert_array_equal(both._data(20)[0], X[12:])
-
-
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

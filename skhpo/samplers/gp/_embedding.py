@@ -66,11 +66,14 @@ class Embedding:
             else:
                 self._lines.append((j, first))
                 owner.append(j)
-        self.owner = np.array(owner)
-        self.n_features = len(owner)
+        self._own(np.array(owner), space.d)
         # Fancy indices of all straight columns at once: they are most columns of most spaces.
         self._line_columns, self._line_features = np.array(self._lines, dtype=int).reshape(-1, 2).T
-        self._owns = (self.owner[:, None] == np.arange(space.d)).astype(float)
+
+    def _own(self, owner: np.ndarray, n_columns: int) -> None:
+        """Set which of the columns each feature belongs to."""
+        self.owner, self.n_features = owner, len(owner)
+        self._owns = (owner[:, None] == np.arange(n_columns)).astype(float)
 
     def features(self, X: np.ndarray) -> np.ndarray:
         """Features (n, F) of canonical points (n, d)."""

@@ -40,6 +40,7 @@ MEAN_VARIANCE = 1.0
 
 
 _LENGTH = (0.0, math.sqrt(3.0))
+_RESOURCE_LENGTH = (0.0, 1.0)
 _SIGNAL = (0.0, 1.0)
 _NOISE = (math.log(1e-4), 4.0)
 """Means and standard deviations of the priors on the logarithms; see ``LogNormalPrior.for_columns``."""
@@ -92,7 +93,7 @@ class LogNormalPrior:
         return [self.mean, noisy]
 
     @classmethod
-    def for_columns(cls, d: int) -> LogNormalPrior:
+    def for_columns(cls, d: int, *, budget: bool = False) -> LogNormalPrior:
         """The prior for d columns.
 
         Length scales: distances in the cube grow with sqrt(d), and the prior's mode with them, as in [1]_
@@ -107,7 +108,10 @@ class LogNormalPrior:
            dimensions", ICML 2024, arXiv:2402.02229.
         """
         mean = np.r_[np.full(d, _LENGTH[0] + 0.5 * math.log(d)), _SIGNAL[0], _NOISE[0]]
-        return cls(mean, np.r_[np.full(d, _LENGTH[1]), _SIGNAL[1], _NOISE[1]])
+        sd = np.r_[np.full(d, _LENGTH[1]), _SIGNAL[1], _NOISE[1]]
+        if not budget:
+            return cls(mean, sd)
+        return cls(np.insert(mean, d, _RESOURCE_LENGTH[0]), np.insert(sd, d, _RESOURCE_LENGTH[1]))
 
 
 def cholesky(K: np.ndarray) -> np.ndarray:

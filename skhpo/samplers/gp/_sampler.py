@@ -19,8 +19,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from skhpo.samplers._base import Sampler
+from skhpo.samplers._resources import full_losses
 from skhpo.samplers.gp import _acquisition
 from skhpo.samplers.gp._acquisition import Acquisition, Values
+from skhpo.samplers.gp._budget import BudgetEmbedding
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import Hyperparameters, LogNormalPrior, MapObjective, fit
 from skhpo.samplers.gp._optimize import local_search
@@ -132,14 +134,18 @@ class GPSampler(Sampler):
             raise TypeError(f"transform must be True or False, got {self.transform!r}.")
 
     def _start(self) -> None:
-        self._embedding = Embedding(self.space)
-        self._prior = LogNormalPrior.for_columns(self.space.d)
         self._starts = Starts(self.space)
-        self._theta = dict.fromkeys((False, True), self._prior.mean)
-        self._transforms, self._fitted_at = False, 0
+        self._fitted_at = 0
+        self._model(Embedding(self.space), LogNormalPrior.for_columns(self.space.d))
+
+    def _model(self, embedding: Embedding, prior: LogNormalPrior) -> None:
+        """Take up a model of which nothing is known yet."""
+        self._embedding, self._prior = embedding, prior
+        self._theta = dict.fromkeys((False, True), prior.mean)
+        self._transforms = False
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        n_design = min(n, max(0, self.n_startup - max(self.n_asked, len(self.history))))
+        n_design = min(n, max(0, self.n_startup - max(self.n_asked, self.history.n_trials)))
         if len(self.history) == 0:
             # More workers than startup points, and none is back yet: the design goes on.
             n_design = n
@@ -155,21 +161,22 @@ class GPSampler(Sampler):
     # -- the model --------------------------------------------------------------------------------
 
     def _data(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Points and losses that are modelled, among the first n evaluations."""
-        resource = self.history.resource[:n]
-        levels, counts = np.unique(resource, return_counts=True)
-        enough = np.flatnonzero(counts >= self.n_startup)
-        level = levels[enough[-1]] if len(enough) else levels[np.argmax(counts)]
-        rows = np.flatnonzero(resource == level)
-        return self.history.X[rows], self.history.loss[rows]
+        """Features and losses that are modelled, of the first n evaluations."""
+        history = self.history
+        if (history.resource[:n] == 1.0).all():
+            return self._embedding.features(history.X[:n]), history.loss[:n]
+        if not isinstance(self._embedding, BudgetEmbedding):
+            self._model(BudgetEmbedding(self.space), LogNormalPrior.for_columns(self.space.d, budget=True))
+        Phi = self._embedding.features(history.X[:n], history.resource[:n])
+        return Phi, full_losses(history, n)
 
     def _posterior(self) -> Posterior:
         n = len(self.history)
         self._refit(n)
-        X, loss = self._data(n)
+        Phi, loss = self._data(n)
         y, _ = targets(loss, transform=self._transforms)
         hyper = Hyperparameters.from_theta(self._theta[self._transforms])
-        return Posterior(self._embedding, hyper, self._embedding.features(X), y[:, None])
+        return Posterior(self._embedding, hyper, Phi, y[:, None])
 
     def _refit(self, n: int) -> None:
         """Bring the hyperparameters to what the schedule says for n evaluations, from wherever they stand."""
@@ -179,8 +186,7 @@ class GPSampler(Sampler):
                 self._fit(*self._data(length), afresh=length == first)
                 self._fitted_at = length
 
-    def _fit(self, X: np.ndarray, loss: np.ndarray, *, afresh: bool) -> None:
-        Phi = self._embedding.features(X)
+    def _fit(self, Phi: np.ndarray, loss: np.ndarray, *, afresh: bool) -> None:
         least, self._transforms = np.inf, False
         for transforms in (False, True) if self.transform else (False,):
             starts = self._prior.starts() if afresh else [self._theta[transforms]]
@@ -198,36 +204,40 @@ class GPSampler(Sampler):
 
     def _best_point(self, posterior: Posterior, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The point (d,), neither told nor pending, with the largest acquisition value found."""
-        X = self._data(len(self.history))[0]
-        believed = posterior(posterior.Phi)[0][:, 0]
+        X = self.history.X[self.history.is_last]
+        at_full = self._embedding.features(X)
+        believed = posterior(at_full)[0][:, 0]
         if len(pending):
             # Sampled outcomes and not the mean alone: a believer in the mean sees no chance that a pending
             # point turns out well, and goes on proposing its neighbours.
             Phi = self._embedding.features(pending)
             fantasies = posterior.sample(Phi, rng.standard_normal((len(pending), self.n_fantasies)))
             posterior = posterior.conditioned(Phi, fantasies)
-        acquisition = Acquisition(self._embedding, posterior, self._utility(posterior))
+        acquisition = Acquisition(self._embedding, posterior, self._utility(posterior, at_full))
         taken = {row.tobytes() for row in pending}
         if self.space.size <= _ENUMERABLE:
             left = [point for point in self.space.enumerate() if not self._is_taken(point, taken)]
             return left[np.argmax(acquisition(np.array(left)))]
-        groups = self._starts.candidates(X, believed, posterior.hyper.lengths, rng)
+        lengths = posterior.hyper.lengths[: self.space.d]
+        groups = self._starts.candidates(X, believed, lengths, rng)
         log_values = [acquisition(self.space.canonical(U)) for U in groups]
         U = self._starts.choose(list(zip(groups, log_values, strict=True)), rng)
-        found, values = local_search(
-            self.space, acquisition, acquisition.with_gradient, U, posterior.hyper.lengths
-        )
+        found, values = local_search(self.space, acquisition, acquisition.with_gradient, U, lengths)
         order = np.argsort(-values, kind="stable")
         # Where all were taken the base class moves the best one to a point nearby.
         return next((found[i] for i in order if not self._is_taken(found[i], taken)), found[order[0]])
 
-    def _utility(self, posterior: Posterior) -> Callable[[np.ndarray, np.ndarray], Values]:
+    def _utility(
+        self, posterior: Posterior, at_full: np.ndarray
+    ) -> Callable[[np.ndarray, np.ndarray], Values]:
         if self.acquisition == "ucb":
             return partial(_acquisition.ucb, kappa=self.kappa)
         # The least target and not the least posterior mean. Under noise it is partly luck, and asks for more
         # than is known to be there; what that adds in exploration halved the regret of noisy Hartmann-6.
         # Without noise the two are the same.
         f = posterior.Y.min(axis=0)
+        if isinstance(self._embedding, BudgetEmbedding):
+            f = posterior(at_full)[0].min(axis=0)
         if self.acquisition == "pi":
             return partial(_acquisition.log_pi, f=f - self.margin)
         return partial(_acquisition.log_ei if self.acquisition == "log_ei" else _acquisition.ei, f=f)

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skhpo.samplers._base import Sampler
+from skhpo.samplers._resources import full_losses
 from skhpo.samplers.tpe._bandwidths import select_bandwidths
 from skhpo.samplers.tpe._parzen import ParzenEstimator
 
@@ -65,6 +66,9 @@ class TPESampler(Sampler):
     n_ei_candidates : int, default=24
         Points drawn from the density of the good ones, of which the best is proposed. With 64 or
         200 the search follows the ratio to where few points were, and was worse.
+    random_fraction : float, default=1/3
+        Share of the proposals that are drawn from the prior, once results from less than the full
+        resource are known: where these mislead the model, the search is still a random one.
 
     Raises
     ------
@@ -127,6 +131,7 @@ class TPESampler(Sampler):
     min_bandwidth_factor: float = 0.06
     magic_clip_exponent: float = 2.0
     n_ei_candidates: int = 24
+    random_fraction: float = 1 / 3
 
     def __post_init__(self) -> None:
         for name in ("n_startup", "max_below", "n_ei_candidates"):
@@ -141,11 +146,12 @@ class TPESampler(Sampler):
             ("prior_weight", math.inf),
             ("min_bandwidth_factor", 1.0),
             ("magic_clip_exponent", math.inf),
+            ("random_fraction", 1.0),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"{name} must be a number, got {value!r}.")
-            number, zero_allowed = float(value), name == "ei_weight"
+            number, zero_allowed = float(value), name in ("ei_weight", "random_fraction")
             if not (0 < number <= most and math.isfinite(number)) and not (zero_allowed and number == 0):
                 least = "at least 0" if zero_allowed else "greater than 0"
                 limit = f"at most {most:g}" if math.isfinite(most) else "finite"
@@ -156,23 +162,35 @@ class TPESampler(Sampler):
             return self._design.points(self.n_asked, n)
         good, bad, weights = self._split()
         below = self._estimator(good, weights)
-        bad = np.concatenate([bad, pending])
         taken = {row.tobytes() for row in pending}
+        # A trial under promotion is pending, and one of the best: it counts as what it was worth so far.
+        bad = np.concatenate([bad, pending[self._is_new(pending)]])
+        random_share = self.random_fraction if self.history.is_budgeted else 0.0
         proposals = np.empty((n, self.space.d))
         for i in range(n):
-            above = self._estimator(bad, np.ones(len(bad)))
-            proposals[i] = self._best_candidate(below, above, taken, rng)
+            if random_share and rng.random() < random_share:
+                proposals[i] = self.space.canonical(rng.random((1, self.space.d)))[0]
+            else:
+                above = self._estimator(bad, np.ones(len(bad)))
+                proposals[i] = self._best_candidate(below, above, taken, rng)
             # What was proposed is pending for the rest of the batch.
             bad = np.concatenate([bad, proposals[i : i + 1]])
             taken.add(proposals[i].tobytes())
         return proposals
 
+    def _is_new(self, X: np.ndarray) -> np.ndarray:
+        """Mask (n,) of the points of which nothing was told."""
+        return np.array([row.tobytes() not in self._seen for row in X], dtype=bool)
+
     def _split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Points below (m, d) and above, and the weights (m,) of those below."""
-        history = self.history
-        y = np.where(history.succeeded, history.loss, np.inf)
+        X, y = self.history.X, self.history.loss
+        if self.history.is_budgeted:
+            rows = self.history.is_last
+            X, y = X[rows], full_losses(self.history)[rows]
+        n = int(np.isfinite(y).sum())
+        y = np.where(np.isfinite(y), y, np.inf)
         order = np.argsort(y, kind="stable")
-        n = int(history.succeeded.sum())
         n_below = min(math.ceil(self.gamma * n), self.max_below)
         below, above = order[:n_below], order[n_below:]
         weights = np.ones(n_below)
@@ -184,7 +202,7 @@ class TPESampler(Sampler):
                 mean = improvement.mean()
             if 0 < mean < math.inf:
                 weights += self.ei_weight * (improvement / mean - 1)
-        return history.X[below], history.X[above], weights
+        return X[below], X[above], weights
 
     def _estimator(self, X: np.ndarray, weights: np.ndarray) -> ParzenEstimator:
         bandwidths = select_bandwidths(self.space, X, self.min_bandwidth_factor, self.magic_clip_exponent)
