@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
 
 
 class Adapter(ABC):
@@ -37,8 +43,8 @@ class Adapter(ABC):
         length : int or None
         """
         value = model.get_params()[self.resource]
-        is_number = isinstance(value, int) or (hasattr(value, "__index__") and not isinstance(value, bool))
-        return int(value) if is_number and not isinstance(value, bool) and value > 0 else None
+        is_count = isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+        return int(value) if is_count else None
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Whether training this estimator on is the same as training it for longer.
@@ -63,7 +69,10 @@ class Adapter(ABC):
     def begin(
         self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], seed: int
     ) -> Any:
-        """Train an estimator from the beginning, in place.
+        """Train an unfitted estimator, in place.
+
+        That an estimator did not converge is no news where it is trained for less than it asks for itself;
+        scikit-learn's warning of it is silenced there.
 
         Parameters
         ----------
@@ -82,8 +91,11 @@ class Adapter(ABC):
             What the fitted estimator does not remember itself and ``extend`` needs; it is kept with
             the estimator, and pickled with it. None for nothing.
         """
+        length = self.length(model)
         model.set_params(**{self.resource: resource})
-        fit(model, X, y, fit_params)
+        is_short = length is None or resource < length
+        with silenced(category=ConvergenceWarning) if is_short else nullcontext():
+            fit(model, X, y, fit_params)
         return None
 
     @abstractmethod
@@ -96,7 +108,7 @@ class Adapter(ABC):
         ----------
         model : estimator
             As ``begin`` or ``extend`` left it; its parameter ``resource`` tells how far it was
-            trained.
+            trained, and tells the new length afterwards. All its other parameters stay as they are.
         resource : int
             Length to train to, counted from the beginning and greater than the one reached.
         X, y, fit_params : object
@@ -111,7 +123,64 @@ class Adapter(ABC):
         """
 
 
+@dataclass(frozen=True)
+class FreshFit(Adapter):
+    """Training from the beginning at every length, for what cannot be trained on.
+
+    Parameters
+    ----------
+    resource : str
+        Parameter of the estimator that says how long it is trained; may reach into it, as in
+        ``"model__max_iter"``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skhpo.evaluation.adapters import FreshFit
+    >>> adapter = FreshFit("max_iter")
+    >>> adapter.length(LogisticRegression(max_iter=250))
+    250
+    >>> adapter.can_extend(LogisticRegression(), {})
+    False
+    """
+
+    resource: str
+
+    def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
+        """Never."""
+        return False
+
+    def extend(
+        self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], memo: Any
+    ) -> Any:
+        """Train again from the beginning, whatever ``warm_start`` says."""
+        warm_start = self.resource.removesuffix(self.resource.split("__")[-1]) + "warm_start"
+        cold = {warm_start: False} if warm_start in model.get_params() else {}
+        with parameters(model, **cold):
+            return self.begin(model, resource, X, y, fit_params, seed=0)
+
+
 def fit(model: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> None:
     """Call ``fit`` with a target or without."""
     target = () if y is None else (y,)
     model.fit(X, *target, **fit_params)
+
+
+@contextmanager
+def parameters(model: Any, **values: Any) -> Iterator[None]:
+    """Other values of an estimator's parameters for a while; the very objects of before are put back."""
+    present = model.get_params()
+    before = {name: present[name] for name in values}
+    model.set_params(**values)
+    try:
+        yield
+    finally:
+        model.set_params(**before)
+
+
+@contextmanager
+def silenced(message: str = "", category: type[Warning] = Warning) -> Iterator[None]:
+    """No warnings of a kind for a while; ``message`` is a regular expression of how they begin."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=message, category=category)
+        yield

@@ -1,0 +1,176 @@
+"""Which adapter an estimator goes on by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from skhpo.evaluation.adapters._base import Adapter
+from skhpo.evaluation.adapters._boosters import LightGBM, XGBoost
+from skhpo.evaluation.adapters._composite import LastStep, TransformedTarget, Wrapped
+from skhpo.evaluation.adapters._ensembles import HistGradientBoosting, WarmStart
+from skhpo.evaluation.adapters._epochs import Network, StochasticGradient
+
+Entry = Adapter | None | Callable[[Any], Adapter | None]
+
+
+def find_adapter(estimator: Any) -> Adapter | None:
+    """The adapter of an estimator as it stands, with its parameters set.
+
+    Looks at the estimator's class and its base classes, nearest first. Pipelines go on by their last step,
+    ``TransformedTargetRegressor`` and ``FixedThresholdClassifier`` by the estimator they hold.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    adapter : Adapter or None
+        None where nothing can be trained on.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skhpo.evaluation.adapters import find_adapter
+    >>> find_adapter(make_pipeline(StandardScaler(), RandomForestClassifier())).resource
+    'randomforestclassifier__n_estimators'
+    >>> find_adapter(LogisticRegression()) is None
+    True
+    """
+    for kind in type(estimator).__mro__:
+        for key in (kind, f"{kind.__module__}.{kind.__qualname__}", _short_name(kind)):
+            if key in _REGISTRY:
+                entry = _REGISTRY[key]
+                return entry if entry is None or isinstance(entry, Adapter) else entry(estimator)
+    return None
+
+
+def register_adapter(kind: type | str, adapter: Entry) -> None:
+    """Say how estimators of a class, and of classes derived from it, are trained on.
+
+    Of several registered base classes the nearest counts, and of several adapters for a class the last.
+
+    Parameters
+    ----------
+    kind : class or str
+        A class, or its dotted name, which does not import it: the full one or without the modules
+        between package and class, as in ``"catboost.CatBoostClassifier"``.
+    adapter : Adapter, None or callable
+        None says that they cannot be trained on. A callable gets the estimator and returns an adapter or
+        None, for estimators that hold others.
+
+    Raises
+    ------
+    TypeError
+        If ``kind`` is no class or name, or ``adapter`` no adapter.
+    ValueError
+        If a name has no package.
+
+    See Also
+    --------
+    skhpo.testing.check_adapter : Whether an adapter keeps its promises.
+
+    Notes
+    -----
+    Adapters are found in the main process and sent to the workers by pickle: the adapter's class must be
+    in a module that the workers can import.
+
+    Examples
+    --------
+    CatBoost adds rounds to an earlier model, and draws rows at random from its seed::
+
+        from dataclasses import dataclass
+        from skhpo.evaluation.adapters import Adapter, register_adapter
+
+        @dataclass(frozen=True)
+        class CatBoost(Adapter):
+            resource: str = "n_estimators"
+
+            def can_extend(self, model, fit_params):
+                return "eval_set" not in fit_params and not model.get_params().get("early_stopping_rounds")
+
+            def extend(self, model, resource, X, y, fit_params, memo):
+                reached = model.get_params()["n_estimators"]
+                seed = model.get_params().get("random_seed") or 0
+                more = type(model)(**model.get_params() | {"n_estimators": resource - reached,
+                                                           "random_seed": seed + reached})
+                more.fit(X, y, init_model=model, **fit_params)
+                ...
+                return None
+
+        register_adapter("catboost.CatBoost", CatBoost())
+    """
+    if not isinstance(kind, type | str):
+        raise TypeError(f"kind must be a class or its dotted name, got {kind!r}.")
+    if isinstance(kind, str) and "." not in kind:
+        raise ValueError(f"A name must say the package, as in 'package.{kind}', got {kind!r}.")
+    if isinstance(adapter, type) or not (
+        adapter is None or isinstance(adapter, Adapter) or callable(adapter)
+    ):
+        raise TypeError(
+            f"adapter must be an Adapter object, None or a function of an estimator, got {adapter!r}."
+        )
+    _REGISTRY[kind] = adapter
+
+
+def _short_name(kind: type) -> str:
+    """Package and class, without the modules between them, which move from release to release."""
+    return f"{kind.__module__.split('.')[0]}.{kind.__qualname__}"
+
+
+def _last_step(pipeline: Any) -> Adapter | None:
+    if not pipeline.steps:
+        return None
+    name, last = pipeline.steps[-1]
+    inner = find_adapter(last)
+    return None if inner is None else LastStep(name, inner)
+
+
+def _regressor(wrapper: Any) -> Adapter | None:
+    inner = find_adapter(wrapper.regressor)
+    return None if inner is None else TransformedTarget("regressor", inner)
+
+
+def _estimator(wrapper: Any) -> Adapter | None:
+    inner = find_adapter(wrapper.estimator)
+    return None if inner is None else Wrapped("estimator", inner)
+
+
+_FOREST = WarmStart()
+_BAGGING = WarmStart(needs=(("oob_score", False),))
+_BOOSTING = WarmStart(needs=(("n_iter_no_change", None),), refuses=("monitor",))
+
+_REGISTRY: dict[type | str, Entry] = {
+    "sklearn.RandomForestClassifier": _FOREST,
+    "sklearn.RandomForestRegressor": _FOREST,
+    "sklearn.ExtraTreesClassifier": _FOREST,
+    "sklearn.ExtraTreesRegressor": _FOREST,
+    "sklearn.RandomTreesEmbedding": _FOREST,
+    "sklearn.IsolationForest": _FOREST,
+    "sklearn.BaggingClassifier": _BAGGING,
+    "sklearn.BaggingRegressor": _BAGGING,
+    "sklearn.GradientBoostingClassifier": _BOOSTING,
+    "sklearn.GradientBoostingRegressor": _BOOSTING,
+    "sklearn.HistGradientBoostingClassifier": HistGradientBoosting(),
+    "sklearn.HistGradientBoostingRegressor": HistGradientBoosting(),
+    "xgboost.XGBModel": XGBoost(),
+    # One round of many trees is all that these do.
+    "xgboost.XGBRFClassifier": None,
+    "xgboost.XGBRFRegressor": None,
+    "lightgbm.LGBMModel": LightGBM(),
+    "sklearn.MLPClassifier": Network(),
+    "sklearn.MLPRegressor": Network(),
+    "sklearn.SGDClassifier": StochasticGradient(),
+    "sklearn.SGDRegressor": StochasticGradient(),
+    "sklearn.SGDOneClassSVM": StochasticGradient(),
+    "sklearn.Perceptron": StochasticGradient(),
+    "sklearn.PassiveAggressiveClassifier": StochasticGradient(),
+    "sklearn.PassiveAggressiveRegressor": StochasticGradient(),
+    "sklearn.Pipeline": _last_step,
+    "sklearn.TransformedTargetRegressor": _regressor,
+    "sklearn.FixedThresholdClassifier": _estimator,
+}
