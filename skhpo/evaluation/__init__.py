@@ -5,15 +5,20 @@ from skhpo.evaluation._checkpoints import Checkpoints, open_checkpoints
 from skhpo.evaluation._cross_validation import CrossValidation
 from skhpo.evaluation._objective import Objective
 from skhpo.evaluation._resources import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
+from skhpo.evaluation.adapters import Adapter, FreshFit, find_adapter, register_adapter
 
 __all__ = [
     "N_SAMPLES",
+    "Adapter",
     "BudgetedCrossValidation",
     "Checkpoints",
     "CrossValidation",
+    "FreshFit",
     "Objective",
     "ResourcePlan",
     "adapter_for",
+    "find_adapter",
     "open_checkpoints",
     "plan_resources",
+    "register_adapter",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from skhpo.evaluation.adapters import Adapter
+from skhpo.evaluation.adapters import Adapter, FreshFit, find_adapter
 
 N_SAMPLES = "n_samples"
 
@@ -123,7 +123,6 @@ def adapter_for(model: Any, resource: str) -> Adapter | None:
     ValueError
         If the model has no such parameter.
     """
-    from skhpo.evaluation.adapters import FreshFit, find_adapter
     if resource == N_SAMPLES:
         return None
     adapter = find_adapter(model)
