@@ -139,6 +139,9 @@ class Halving(Scheduler):
         if self._has_result or self._running or not self._alive:
             return None
         _, job = min(self._alive.values(), key=lambda last: (-last[1].rung, last[0], last[1].trial))
+        if job.trial in self._retired:  # And nobody was told: what it was trained to is there yet.
+            self._retired.remove(job.trial)
+            self._kept.add(job.trial)
         self._resort = replace(job, resource=self._top_resource, rung=self._top_level)
         return self._resort
 
