@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 _RTOL = 1e-7
 _N_EPS = 64
-"""Tolerance relative to the scale of a column: ``_RTOL``, or ``_N_EPS`` units of a shorter type's precision."""
+"""Tolerance relative to a column's scale: ``_RTOL``, or ``_N_EPS`` units of a shorter type's precision."""
 
 
 def agree(A: Any, B: Any) -> bool:

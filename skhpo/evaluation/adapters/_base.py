@@ -43,8 +43,8 @@ class Adapter(ABC):
         length : int or None
         """
         value = model.get_params()[self.resource]
-        is_count = isinstance(value, Integral) and not isinstance(value, bool) and value > 0
-        return int(value) if is_count else None
+        length = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else 0
+        return length if length > 0 else None
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Whether training this estimator on is the same as training it for longer.

@@ -1,8 +1,8 @@
 """Estimators of scikit-learn that are trained in epochs, which go on by ``partial_fit``.
 
-``fit`` shuffles the rows at each epoch with one generator; ``partial_fit`` makes a new one of ``random_state``
-at each call, so that an integer would give every further epoch the same order. The generator is therefore
-handed on, for as long as the extension lasts.
+``fit`` shuffles the rows at each epoch with one generator; ``partial_fit`` makes a new one of
+``random_state`` at each call, so that an integer would give every further epoch the same order. The
+generator is therefore handed on, for as long as the extension lasts.
 
 An estimator that ended by its own rule is not trained further.
 """
@@ -99,8 +99,8 @@ class Network(Adapter):
 class StochasticGradient(Adapter):
     """``SGD*``, ``Perceptron`` and ``PassiveAggressive*``: the same in distribution.
 
-    The step size goes on where it stopped, since ``t_`` counts the rows seen; the order of the rows is another
-    one. The count of epochs without improvement begins again. Not with ``early_stopping``, whose
+    The step size goes on where it stopped, since ``t_`` counts the rows seen; the order of the rows is
+    another one. The count of epochs without improvement begins again. Not with ``early_stopping``, whose
     validation set would be another one, and not with ``learning_rate="adaptive"``, whose step size is
     not kept.
     """

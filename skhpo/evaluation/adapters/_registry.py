@@ -10,6 +10,7 @@ from skhpo.evaluation.adapters._boosters import LightGBM, XGBoost
 from skhpo.evaluation.adapters._composite import LastStep, TransformedTarget, Wrapped
 from skhpo.evaluation.adapters._ensembles import HistGradientBoosting, WarmStart
 from skhpo.evaluation.adapters._epochs import Network, StochasticGradient
+from skhpo.evaluation.adapters._skorch import Skorch
 
 Entry = Adapter | None | Callable[[Any], Adapter | None]
 
@@ -162,6 +163,7 @@ _REGISTRY: dict[type | str, Entry] = {
     "xgboost.XGBRFClassifier": None,
     "xgboost.XGBRFRegressor": None,
     "lightgbm.LGBMModel": LightGBM(),
+    "skorch.NeuralNet": Skorch(),
     "sklearn.MLPClassifier": Network(),
     "sklearn.MLPRegressor": Network(),
     "sklearn.SGDClassifier": StochasticGradient(),
