@@ -156,7 +156,7 @@ class FreshFit(Adapter):
         """Train again from the beginning, whatever ``warm_start`` says."""
         warm_start = self.resource.removesuffix(self.resource.split("__")[-1]) + "warm_start"
         cold = {warm_start: False} if warm_start in model.get_params() else {}
-        with parameters(model, **cold):
+        with parameters(model, **cold), silenced(category=ConvergenceWarning):
             return self.begin(model, resource, X, y, fit_params, seed=0)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import check_array
-from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+from sklearn.utils.metadata_routing import process_routing
 
 from skhpo.evaluation.adapters._agreement import agree
 from skhpo.evaluation.adapters._base import Adapter, fit
@@ -107,8 +107,8 @@ class LastStep(Adapter):
 
     def _repeats(self, model: Any, X: Any, fit_params: Mapping[str, Any], last_X: Any) -> bool:
         """Whether the fitted transformers give what the last step was fitted on."""
-        if last_X is X:
-            return True
+        if not all(hasattr(step, "transform") for _, step in _transformers(model)):
+            return False
         return agree(_transformed(model, X, fit_params), last_X)
 
 
@@ -215,13 +215,15 @@ def _shadowed(model: Any, method: str, replacement: Callable[..., Any]) -> Itera
 
 def _transformed(model: Any, X: Any, fit_params: Mapping[str, Any]) -> Any:
     """Data as the fitted transformers of a pipeline hand them to its last step."""
-    if len(model.steps) == 1:
-        return X
-    front = model[:-1]
-    consumed: set[str] = set()
-    if _routes_metadata() and fit_params:
-        consumed = get_routing_for_object(front).consumes("transform", fit_params.keys())
-    return front.transform(X, **{name: fit_params[name] for name in consumed})
+    routed = process_routing(model, "fit", **fit_params) if _routes_metadata() and fit_params else None
+    for name, step in _transformers(model):
+        X = step.transform(X, **(routed[name].transform if routed else {}))
+    return X
+
+
+def _transformers(model: Any) -> list[tuple[str, Any]]:
+    """Names and transformers of the steps before the last, but for those that do nothing."""
+    return [(name, step) for name, step in model.steps[:-1] if step is not None and step != "passthrough"]
 
 
 def _routes_metadata() -> bool:

@@ -46,10 +46,10 @@ NETWORKS = [
     neural_network.MLPRegressor(hidden_layer_sizes=(5,), random_state=0, tol=0.05, n_iter_no_change=2),
 ]
 LINEAR = [
-    linear_model.SGDClassifier(),
-    linear_model.SGDClassifier(loss="log_loss", average=True, class_weight="balanced"),
-    linear_model.SGDRegressor(),
-    linear_model.SGDRegressor(learning_rate="constant", eta0=0.01, tol=None),
+    linear_model.SGDClassifier(random_state=0),
+    linear_model.SGDClassifier(loss="log_loss", average=True, class_weight="balanced", random_state=0),
+    linear_model.SGDRegressor(random_state=0),
+    linear_model.SGDRegressor(learning_rate="constant", eta0=0.01, tol=None, random_state=0),
     linear_model.Perceptron(),
 ]
 
@@ -89,7 +89,7 @@ def test_stochastic_gradients_in_distribution(model, classes, numbers):
 def test_passive_aggressive_in_distribution(kind, classes, numbers):
     if not hasattr(linear_model, kind):
         pytest.skip("left scikit-learn in 1.10")
-    model = getattr(linear_model, kind)(C=0.01)
+    model = getattr(linear_model, kind)(C=0.01, random_state=0)
     X, y = data_for(model, classes, numbers)
     check_adapter(find_adapter(model), model, X, y, exact=False)
 
@@ -228,8 +228,9 @@ def test_early_stopping_of_histogram_boosting_is_followed(options, classes):
     X, y = classes
     model = ensemble.HistGradientBoostingClassifier(
         early_stopping=True,
-        n_iter_no_change=2,
-        learning_rate=0.5,
+        n_iter_no_change=3,
+        tol=0.01,
+        learning_rate=0.2,
         random_state=0,
         max_leaf_nodes=5,
         **options,

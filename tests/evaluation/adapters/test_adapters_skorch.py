@@ -1,0 +1,188 @@
+"""Nets of skorch go on bit for bit, with dropout, shuffled batches, schedulers and early stopping."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardScaler
+
+from skhpo.evaluation.adapters import find_adapter
+from skhpo.testing import check_adapter
+
+torch = pytest.importorskip("torch")
+skorch = pytest.importorskip("skorch")
+
+from skorch import callbacks  # noqa: E402 - after the check that it is there
+from skorch.dataset import ValidSplit  # noqa: E402
+
+
+class Net(torch.nn.Module):
+    def __init__(self, n_outputs=3):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Dropout(0.3), torch.nn.Linear(6, n_outputs)
+        )
+
+    def forward(self, X):
+        return self.layers(X)
+
+
+class Counting(callbacks.Callback):
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        type(self).n_epochs += 1
+
+
+class Ending(callbacks.Callback):
+    """Ends the training at an epoch, as callbacks of users may."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) >= 5:
+            raise KeyboardInterrupt
+
+
+def net(**options):
+    defaults = {"lr": 0.1, "verbose": 0, "batch_size": 32, "iterator_train__shuffle": True}
+    return skorch.NeuralNetClassifier(Net, criterion=torch.nn.CrossEntropyLoss, **defaults | options)
+
+
+@pytest.fixture(scope="module")
+def tensors(classes):
+    X, y = classes
+    return X.astype(np.float32), LabelEncoder().fit_transform(y)
+
+
+def scheduler(policy, **options):
+    return [("lr", callbacks.LRScheduler(policy, monitor="train_loss", **options))]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer": torch.optim.Adam, "lr": 0.01, "train_split": None},
+        {"optimizer__momentum": 0.9, "optimizer__weight_decay": 1e-3, "warm_start": True},
+        {"train_split": ValidSplit(0.2, random_state=0)},
+        {"callbacks": scheduler("StepLR", step_size=3, gamma=0.5)},
+        {"callbacks": scheduler("ExponentialLR", gamma=0.9)},
+        {"callbacks": scheduler("CosineAnnealingLR", T_max=20)},
+        {"callbacks": scheduler("ReduceLROnPlateau", patience=0, threshold=0.05)},
+        {"callbacks": scheduler("CyclicLR", base_lr=0.01, max_lr=0.5, step_every="batch")},
+        {"callbacks": scheduler(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.5, total_steps=20)},
+        {"callbacks": [callbacks.EpochScoring("accuracy", on_train=True, lower_is_better=False)]},
+        {"callbacks": [callbacks.EarlyStopping(monitor="train_loss", patience=1, threshold=0.08)]},
+        {"callbacks": [callbacks.Freezer("layers.0.*", at=5), callbacks.GradientNormClipping(1.0)]},
+    ],
+    ids=lambda options: "-".join(map(str, options)) + str(len(str(options))),
+)
+def test_bit_for_bit(options, tensors):
+    model = net(**options)
+    check_adapter(find_adapter(model), model, *tensors)
+
+
+def trained(model, tensors, *lengths, pickled=True):
+    adapter, model = find_adapter(model), clone(model)
+    memo = adapter.begin(model, lengths[0], *tensors, {}, 5)
+    for length in lengths[1:]:
+        if pickled:
+            model, memo = pickle.loads(pickle.dumps((model, memo)))
+        memo = adapter.extend(model, length, *tensors, {}, memo)
+    return model
+
+
+def test_history_is_that_of_one_fit(tensors):
+    torch.manual_seed(5)
+    fresh = net(max_epochs=12, callbacks=scheduler("ExponentialLR", gamma=0.8)).fit(*tensors)
+    continued = trained(net(callbacks=scheduler("ExponentialLR", gamma=0.8)), tensors, 4, 7, 12)
+    for key in ("train_loss", "valid_loss", "valid_acc", "valid_acc_best", "event_lr"):
+        assert continued.history[:, key] == fresh.history[:, key]
+    assert continued.max_epochs == 12
+
+
+def test_only_missing_epochs_are_trained(tensors):
+    model = net(callbacks=[Counting()])
+    Counting.n_epochs = 0
+    trained(model, tensors, 4, 9, 20)
+    assert Counting.n_epochs == 20
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_early_stopping_keeps_its_count(pickled, tensors):
+    model = net(callbacks=[callbacks.EarlyStopping(monitor="train_loss", patience=2, threshold=0.05)])
+    stop = len(trained(model, tensors, 60).history)
+    assert 4 < stop < 60
+    for lengths in ((stop - 1, 60), (stop, 60), (stop + 1, 60), (2, 4, 60)):
+        assert len(trained(model, tensors, *lengths, pickled=pickled).history) == stop
+
+
+def test_what_a_callback_ended_stays_ended(tensors):
+    assert len(trained(net(callbacks=[Ending()]), tensors, 3, 9, 12).history) == 5
+
+
+def test_torch_generator_is_as_before(tensors):
+    before = torch.get_rng_state()
+    first, again = (trained(net(), tensors, 2, 4).predict_proba(tensors[0]) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"callbacks": [callbacks.Checkpoint()]},
+        {"callbacks": [callbacks.EarlyStopping(load_best=True)]},
+        {"callbacks": [("end", callbacks.TrainEndCheckpoint())]},
+        {"train_split": ValidSplit(0.2)},
+    ],
+    ids=["checkpoint", "load_best", "train_end", "random_split"],
+)
+def test_what_could_not_be_exact_is_refused(options):
+    model = net(**options)
+    assert not find_adapter(model).can_extend(model, {})
+
+
+def test_nested_schedulers_are_refused(tensors):
+    def chained(optimizer, last_epoch=-1):
+        lr = torch.optim.lr_scheduler
+        return lr.SequentialLR(optimizer, [lr.ConstantLR(optimizer), lr.ExponentialLR(optimizer, 0.9)], [2])
+
+    model = net(callbacks=[callbacks.LRScheduler(chained)])
+    adapter = find_adapter(model)
+    adapter.begin(model, 2, *tensors, {}, 0)
+    assert not adapter.can_extend(model, {})
+
+
+def test_in_a_pipeline_and_under_a_transformed_target(tensors, numbers):
+    model = make_pipeline(StandardScaler(), net())
+    adapter = find_adapter(model)
+    assert adapter.resource == "neuralnetclassifier__max_epochs"
+    check_adapter(adapter, model, *tensors)
+    X, y = numbers
+    regressor = skorch.NeuralNetRegressor(
+        Net, module__n_outputs=1, lr=0.01, verbose=0, optimizer__momentum=0.9, batch_size=16
+    )
+    model = TransformedTargetRegressor(
+        make_pipeline(FunctionTransformer(as_float32), regressor),
+        func=as_float32,
+        inverse_func=as_float32,
+        check_inverse=False,
+    )
+    check_adapter(find_adapter(model), model, X, y[:, None])
+
+
+def as_float32(X):
+    return X.astype(np.float32)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(tensors):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    model = net(device="cuda")
+    before = torch.cuda.get_rng_state()
+    check_adapter(find_adapter(model), model, *tensors)
+    assert torch.equal(before, torch.cuda.get_rng_state())
