@@ -91,7 +91,7 @@ def drive(
     n_jobs = n_ended = 0
     is_closed = is_finished = False
     while True:
-        log += [Event("retire", Job(trial), is_finished) for trial in scheduler.take_retired()]
+        log += _retirements(scheduler, is_finished)
         while len(running) < workers:
             jobs = scheduler.next_jobs(min(batch, workers - len(running)))
             new = {job.trial for job in jobs} - known
@@ -113,11 +113,15 @@ def drive(
             is_finished = True
             continue
         if not running:
-            return log
+            return log + _retirements(scheduler, is_finished)
         job = running.pop(order.randrange(len(running)))
         n_ended += 1
         log.append(Event("end", job, is_finished, loss(job)))
         scheduler.report(job, log[-1].loss)
+
+
+def _retirements(scheduler: Scheduler, is_late: bool) -> list[Event]:
+    return [Event("retire", Job(trial), is_late) for trial in scheduler.take_retired()]
 
 
 def random_loss(seed: int = 0, failures: float = 0.0) -> Loss:
