@@ -22,7 +22,7 @@ from sklearn.model_selection._validation import (
     _fit_and_score,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils import indexable
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
@@ -40,6 +40,7 @@ __all__ = [
     "fit_and_score",
     "fit_context",
     "network_has_stopped",
+    "take_rows",
 ]
 
 fit_context = _fit_context
@@ -314,6 +315,9 @@ def _spread_error_scores(outcomes: list[dict[str, Any]]) -> None:
             for outcome in outcomes:
                 if not isinstance(outcome[kind], dict):
                     outcome[kind] = dict.fromkeys(names, outcome[kind])
+
+
+take_rows = _safe_indexing
 
 
 def boosting_has_stopped(model: Any) -> bool:

@@ -217,7 +217,7 @@ def _transformed(model: Any, X: Any, fit_params: Mapping[str, Any]) -> Any:
     """Data as the fitted transformers of a pipeline hand them to its last step."""
     routed = process_routing(model, "fit", **fit_params) if _routes_metadata() and fit_params else None
     for name, step in _transformers(model):
-        X = step.transform(X, **(routed[name].transform if routed else {}))
+        X = step.transform(X, **(routed[name].get("transform", {}) if routed else {}))
     return X
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from skhpo.evaluation.adapters._base import Adapter
+from skhpo.evaluation.adapters._batches import BoltzmannMachine, MiniBatchMeans
 from skhpo.evaluation.adapters._boosters import LightGBM, XGBoost
 from skhpo.evaluation.adapters._composite import LastStep, TransformedTarget, Wrapped
 from skhpo.evaluation.adapters._ensembles import HistGradientBoosting, WarmStart
@@ -43,10 +44,11 @@ def find_adapter(estimator: Any) -> Adapter | None:
     True
     """
     for kind in type(estimator).__mro__:
-        for key in (kind, f"{kind.__module__}.{kind.__qualname__}", _short_name(kind)):
-            if key in _REGISTRY:
-                entry = _REGISTRY[key]
-                return entry if entry is None or isinstance(entry, Adapter) else entry(estimator)
+        keys = {kind, f"{kind.__module__}.{kind.__qualname__}", _short_name(kind)}
+        entries = [entry for key, entry in _REGISTRY.items() if key in keys]
+        if entries:
+            last = entries[-1]
+            return last if last is None or isinstance(last, Adapter) else last(estimator)
     return None
 
 
@@ -82,28 +84,32 @@ def register_adapter(kind: type | str, adapter: Entry) -> None:
 
     Examples
     --------
-    CatBoost adds rounds to an earlier model, and draws rows at random from its seed::
-
-        from dataclasses import dataclass
-        from skhpo.evaluation.adapters import Adapter, register_adapter
+    CatBoost adds rounds to an earlier model, and would draw the rows of the first rounds again without
+    another seed::
 
         @dataclass(frozen=True)
         class CatBoost(Adapter):
-            resource: str = "n_estimators"
+            resource: str = "iterations"
+
+            def length(self, model):
+                return model.get_params().get("iterations", 1000)
 
             def can_extend(self, model, fit_params):
-                return "eval_set" not in fit_params and not model.get_params().get("early_stopping_rounds")
+                stops = {"early_stopping_rounds", "od_type", "od_wait"} & set(model.get_params())
+                return not stops and not {"eval_set", "init_model", "callbacks"} & set(fit_params)
 
             def extend(self, model, resource, X, y, fit_params, memo):
-                reached = model.get_params()["n_estimators"]
-                seed = model.get_params().get("random_seed") or 0
-                more = type(model)(**model.get_params() | {"n_estimators": resource - reached,
-                                                           "random_seed": seed + reached})
-                more.fit(X, y, init_model=model, **fit_params)
-                ...
-                return None
+                params = model.get_params()
+                reached = params["iterations"]
+                seed = (params.get("random_seed") or 0) + reached
+                more = {"iterations": resource - reached, "random_seed": seed}
+                longer = type(model)(**(params | more)).fit(X, y, init_model=model, **fit_params)
+                # In place; a fitted CatBoost model does not let set_params change it.
+                vars(model).update(vars(longer) | {"_init_params": params | {"iterations": resource}})
 
-        register_adapter("catboost.CatBoost", CatBoost())
+
+        register_adapter("catboost.CatBoostClassifier", CatBoost())
+        register_adapter("catboost.CatBoostRegressor", CatBoost())
     """
     if not isinstance(kind, type | str):
         raise TypeError(f"kind must be a class or its dotted name, got {kind!r}.")
@@ -115,6 +121,7 @@ def register_adapter(kind: type | str, adapter: Entry) -> None:
         raise TypeError(
             f"adapter must be an Adapter object, None or a function of an estimator, got {adapter!r}."
         )
+    _REGISTRY.pop(kind, None)
     _REGISTRY[kind] = adapter
 
 
@@ -145,6 +152,7 @@ _FOREST = WarmStart()
 _BAGGING = WarmStart(needs=(("oob_score", False),))
 _BOOSTING = WarmStart(needs=(("n_iter_no_change", None),), refuses=("monitor",))
 
+# In the order of registration.
 _REGISTRY: dict[type | str, Entry] = {
     "sklearn.RandomForestClassifier": _FOREST,
     "sklearn.RandomForestRegressor": _FOREST,
@@ -172,6 +180,8 @@ _REGISTRY: dict[type | str, Entry] = {
     "sklearn.Perceptron": StochasticGradient(),
     "sklearn.PassiveAggressiveClassifier": StochasticGradient(),
     "sklearn.PassiveAggressiveRegressor": StochasticGradient(),
+    "sklearn.BernoulliRBM": BoltzmannMachine(),
+    "sklearn.MiniBatchKMeans": MiniBatchMeans(),
     "sklearn.Pipeline": _last_step,
     "sklearn.TransformedTargetRegressor": _regressor,
     "sklearn.FixedThresholdClassifier": _estimator,

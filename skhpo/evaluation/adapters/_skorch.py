@@ -101,7 +101,7 @@ def _goes_on(callback: Any) -> bool:
     """Whether a callback does the same where its training is interrupted."""
     from skorch.callbacks import Callback
 
-    kind = callback if isinstance(callback, type) else type(callback)
+    kind: Any = callback if isinstance(callback, type) else type(callback)
     if callback is None or not issubclass(kind, Callback):
         return callback is None
     if getattr(callback, "load_best", False) or (hasattr(callback, "lr_scheduler_") and _is_nested(callback)):

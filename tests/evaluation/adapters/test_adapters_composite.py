@@ -87,18 +87,8 @@ def test_pipelines(model, classes):
     if isinstance(model[0], OneHotEncoder):
         X = X.round(0)
     # PCA rounds otherwise in transform than in fit_transform; the network's answers then do, too.
-    with_pca = "PCA" in str(model)
-    if not with_pca:
-        check_adapter(find_adapter(model), model, X, y)
-        return
-    adapter, continued = find_adapter(model), clone(model)
-    memo = adapter.begin(continued, 3, X, y, {}, 0)
-    for length in (7, 16):
-        continued, memo = pickle.loads(pickle.dumps((continued, memo)))
-        memo = adapter.extend(continued, length, X, y, {}, memo)
-    fresh = clone(model)
-    adapter.begin(fresh, 16, X, y, {}, 0)
-    np.testing.assert_allclose(continued.predict_proba(X), fresh.predict_proba(X), atol=1e-10)
+    atol = 1e-10 if "PCA" in str(model) else 0
+    check_adapter(find_adapter(model), model, X, y, atol=atol)
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=range(4))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn import ensemble, linear_model, neural_network
+from sklearn import cluster, ensemble, linear_model, neural_network
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble._hist_gradient_boosting import gradient_boosting
 from sklearn.exceptions import ConvergenceWarning
@@ -92,6 +92,35 @@ def test_passive_aggressive_in_distribution(kind, classes, numbers):
     model = getattr(linear_model, kind)(C=0.01, random_state=0)
     X, y = data_for(model, classes, numbers)
     check_adapter(find_adapter(model), model, X, y, exact=False)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_boltzmann_machine(container, classes, counted):
+    X = container((classes[0] > 0).astype(float))
+    model = neural_network.BernoulliRBM(n_components=5, random_state=0, batch_size=40)
+    check_adapter(find_adapter(model), model, X)
+    batches = counted(neural_network.BernoulliRBM, "_fit")
+    memo = find_adapter(model).begin(model, 3, X, None, {}, 0)
+    find_adapter(model).extend(model, 7, X, None, {}, memo)
+    assert batches[0] == 4 * 7
+    assert not hasattr(model, "random_state_")
+
+
+def test_mini_batch_k_means(classes, weights):
+    X, _ = classes
+    model = cluster.MiniBatchKMeans(
+        4, random_state=0, batch_size=32, tol=0, max_no_improvement=None, n_init=2, reassignment_ratio=0.1
+    )
+    adapter = find_adapter(model)
+    check_adapter(adapter, model, X)
+    check_adapter(adapter, model, X, fit_params={"sample_weight": weights})
+    memo = adapter.begin(model, 3, X, None, {}, 0)
+    adapter.extend(model, 7, X, None, {}, memo)
+    fresh = clone(model).fit(X)
+    assert np.array_equal(model.labels_, fresh.labels_)
+    assert model.inertia_ == pytest.approx(fresh.inertia_)
+    assert (model.n_steps_, model.n_iter_) == (fresh.n_steps_, fresh.n_iter_)
+    assert not adapter.can_extend(cluster.MiniBatchKMeans(tol=0), {})
 
 
 def test_one_class_svm_in_distribution(classes):
