@@ -27,7 +27,7 @@ class NestedSubsamples:
 
     def __init__(self, splits: Sequence[tuple[Any, Any]], y: Any, seed: int) -> None:
         self._orders = [
-            _order(np.asarray(train), y, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fold,))))
+            _order(_indices(train), y, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fold,))))
             for fold, (train, _) in enumerate(splits)
         ]
 
@@ -39,6 +39,11 @@ class NestedSubsamples:
         """
         order = self._orders[fold]
         return np.sort(order[: max(1, len(order) * numerator // denominator)])
+
+
+def _indices(train: Any) -> np.ndarray:
+    train = np.asarray(train)
+    return np.flatnonzero(train) if train.dtype == bool else train
 
 
 def _order(train: np.ndarray, y: Any, rng: np.random.Generator) -> np.ndarray:

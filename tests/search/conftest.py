@@ -4,9 +4,23 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
+from skhpo import (
+    ASHASearchCV,
+    BayesSearchCV,
+    CMAESSearchCV,
+    HyperbandSearchCV,
+    SearchCV,
+    TPESearchCV,
+)
 
-SEARCH_CLASSES = [SearchCV, TPESearchCV, BayesSearchCV, CMAESSearchCV]
+FULL_SEARCH_CLASSES = [SearchCV, TPESearchCV, BayesSearchCV, CMAESSearchCV]
+SEARCH_CLASSES = [*FULL_SEARCH_CLASSES, HyperbandSearchCV, ASHASearchCV]
+
+
+@pytest.fixture(params=FULL_SEARCH_CLASSES, ids=lambda cls: cls.__name__)
+def full_search_class(request):
+    """A search with one row for each candidate."""
+    return request.param
 
 
 @pytest.fixture(params=SEARCH_CLASSES, ids=lambda cls: cls.__name__)

@@ -42,7 +42,6 @@ def refuse(search, match, error=ValueError):
         ({"n_iter": 0}, "n_iter"),
         ({"n_iter": -3}, "n_iter"),
         ({"n_iter": 2.5}, "n_iter"),
-        ({"n_iter": None}, "finite space or a timeout"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": -1.0}, "timeout"),
         ({"n_jobs": 0}, "n_jobs"),
@@ -57,11 +56,15 @@ def refuse(search, match, error=ValueError):
         ({"cv": 1}, "n_splits"),
         ({"initial_candidates": [{"x": 2.0}]}, "outside"),
         ({"initial_candidates": [{"z": 0.5}]}, "not in the search space"),
-        ({"initial_candidates": [{"x": 0.1}] * 51}, "more than n_iter"),
+        ({"n_iter": 50, "initial_candidates": [{"x": 0.1}] * 51}, "more than n_iter"),
     ],
 )
 def test_options(search_class, options, match):
     refuse(search_class(Untouchable(), GOOD, **options), match)
+
+
+def test_a_search_without_an_end(full_search_class):
+    refuse(full_search_class(Untouchable(), GOOD, n_iter=None), "finite space or a timeout")
 
 
 @pytest.mark.parametrize("initial", [{"x": 0.5}, [0.5]])

@@ -3,13 +3,14 @@
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
+from skhpo import ASHASearchCV, BayesSearchCV, CMAESSearchCV, HyperbandSearchCV, SearchCV, TPESearchCV
 
+SEARCH_CLASSES = [SearchCV, TPESearchCV, BayesSearchCV, CMAESSearchCV, HyperbandSearchCV, ASHASearchCV]
 CLASSIFIER, REGRESSOR = LogisticRegression(), Ridge()
 
 
 def searches():
-    for search_class in (SearchCV, TPESearchCV, BayesSearchCV, CMAESSearchCV):
+    for search_class in SEARCH_CLASSES:
         for estimator, name in ((CLASSIFIER, "C"), (REGRESSOR, "alpha")):
             # A tuple, as the repr of a scipy distribution differs from process to process.
             space = {name: (1e-2, 1e2, "log-uniform")}

@@ -36,7 +36,7 @@ class TestDropIn:
     def test_is_a_search(self, search_class):
         assert issubclass(search_class, BaseSearchCV)
 
-    def test_results_have_the_keys_types_and_masks_of_scikit_learn(self, search_class, iris, two_folds):
+    def test_results_have_the_keys_types_and_masks_of_scikit_learn(self, full_search_class, iris, two_folds):
         space = [
             {"kernel": ["rbf"], "C": loguniform(1e-2, 1e2), "gamma": loguniform(1e-3, 1)},
             {"kernel": ["poly"], "degree": randint(2, 5)},
@@ -50,7 +50,7 @@ class TestDropIn:
             "random_state": 0,
         }
         theirs = RandomizedSearchCV(SVC(probability=True), space, **options).fit(*iris)
-        ours = search_class(SVC(probability=True), space, **options).fit(*iris)
+        ours = full_search_class(SVC(probability=True), space, **options).fit(*iris)
         assert set(ours.cv_results_) == set(theirs.cv_results_)
         for key, expected in theirs.cv_results_.items():
             value = ours.cv_results_[key]
@@ -62,8 +62,8 @@ class TestDropIn:
             mask = np.ma.getmaskarray(ours.cv_results_[f"param_{name}"])
             assert list(mask) == [name not in params for params in ours.cv_results_["params"]]
 
-    def test_best_attributes_agree(self, search_class, iris, two_folds):
-        search = search_class(SVC(), SPACE, n_iter=8, cv=two_folds, random_state=0).fit(*iris)
+    def test_best_attributes_agree(self, full_search_class, iris, two_folds):
+        search = full_search_class(SVC(), SPACE, n_iter=8, cv=two_folds, random_state=0).fit(*iris)
         scores = search.cv_results_["mean_test_score"]
         assert search.best_index_ == np.argmax(scores)
         assert search.best_score_ == scores.max()
@@ -72,18 +72,18 @@ class TestDropIn:
         assert search.best_score_ == pytest.approx(cross_val_score(again, *iris, cv=two_folds).mean())
         np.testing.assert_array_equal(search.predict(iris[0]), again.fit(*iris).predict(iris[0]))
 
-    def test_finite_space_gives_what_grid_search_gives(self, search_class, iris):
+    def test_finite_space_gives_what_grid_search_gives(self, full_search_class, iris):
         grid = {"C": [0.1, 1, 10], "gamma": [0.1, 1.0], "kernel": ["rbf", "poly"]}
-        ours = search_class(SVC(), grid, n_iter=12, cv=3).fit(*iris)
+        ours = full_search_class(SVC(), grid, n_iter=12, cv=3).fit(*iris)
         assert_same_results(ours.cv_results_, GridSearchCV(SVC(), grid, cv=3).fit(*iris).cv_results_)
 
-    def test_exhausted_space_warns_and_ends(self, search_class, iris, two_folds):
+    def test_exhausted_space_warns_and_ends(self, full_search_class, iris, two_folds):
         with pytest.warns(UserWarning, match=r"total space of parameters 3 is smaller than n_iter=20"):
-            search = search_class(SVC(), {"C": [1, 2, 3]}, n_iter=20, cv=two_folds).fit(*iris)
+            search = full_search_class(SVC(), {"C": [1, 2, 3]}, n_iter=20, cv=two_folds).fit(*iris)
         assert search.cv_results_["param_C"].tolist() == [1, 2, 3]
 
-    def test_no_iteration_limit_on_a_finite_space(self, search_class, iris, two_folds):
-        search = search_class(SVC(), {"C": [1, 2, 3]}, n_iter=None, cv=two_folds).fit(*iris)
+    def test_no_iteration_limit_on_a_finite_space(self, full_search_class, iris, two_folds):
+        search = full_search_class(SVC(), {"C": [1, 2, 3]}, n_iter=None, cv=two_folds).fit(*iris)
         assert len(search.cv_results_["params"]) == 3
 
     def test_candidates_of_a_large_finite_space_differ(self, search_class, iris, two_folds):
@@ -151,9 +151,9 @@ class TestDeterminism:
 
 class TestParallel:
     @pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
-    def test_every_candidate_arrives(self, backend, search_class, iris, two_folds):
+    def test_every_candidate_arrives(self, backend, full_search_class, iris, two_folds):
         with joblib.parallel_config(backend=backend):
-            search = search_class(SVC(), SPACE, n_iter=7, n_jobs=2, cv=two_folds, random_state=0).fit(*iris)
+            search = full_search_class(SVC(), SPACE, n_iter=7, n_jobs=2, cv=two_folds, random_state=0).fit(*iris)
         assert len(search.cv_results_["params"]) == 7
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 

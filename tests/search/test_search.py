@@ -24,8 +24,8 @@ from tests.search.helpers import SPACE, FailsAbove, assert_same_results
 
 
 class TestFailures:
-    def test_failing_candidates_cost_their_score_only(self, search_class, iris, two_folds):
-        search = search_class(FailsAbove(), {"x": (0.0, 1.0)}, n_iter=15, cv=two_folds, random_state=0)
+    def test_failing_candidates_cost_their_score_only(self, full_search_class, iris, two_folds):
+        search = full_search_class(FailsAbove(), {"x": (0.0, 1.0)}, n_iter=15, cv=two_folds, random_state=0)
         with pytest.warns(FitFailedWarning, match="fits failed out of a total of 30"):
             search.fit(*iris)
         failed = np.array([params["x"] > 0.5 for params in search.cv_results_["params"]])
@@ -172,8 +172,8 @@ class TestObjective:
         late = np.asarray(search.cv_results_["param_x"][-10:], dtype=float)
         assert np.abs(late - end).max() < 0.2
 
-    def test_refit_may_be_callable(self, search_class, iris, two_folds):
-        search = search_class(
+    def test_refit_may_be_callable(self, full_search_class, iris, two_folds):
+        search = full_search_class(
             SVC(),
             SPACE,
             n_iter=5,
@@ -194,13 +194,13 @@ class TestTimeAndCandidates:
         search = TPESearchCV(SVC(), SPACE, n_iter=None, timeout=0.2, cv=two_folds).fit(*iris)
         assert len(search.cv_results_["params"]) >= 1
 
-    def test_tiny_timeout_completes_one_candidate(self, search_class, iris, two_folds):
-        search = search_class(SVC(), SPACE, timeout=1e-9, cv=two_folds).fit(*iris)
+    def test_tiny_timeout_completes_one_candidate(self, full_search_class, iris, two_folds):
+        search = full_search_class(SVC(), SPACE, timeout=1e-9, cv=two_folds).fit(*iris)
         assert len(search.cv_results_["params"]) == 1
 
-    def test_initial_candidates_come_first(self, search_class, iris, two_folds):
+    def test_initial_candidates_come_first(self, full_search_class, iris, two_folds):
         initial = [{"C": 1.0, "kernel": "rbf"}, {"kernel": "linear"}]
-        search = search_class(
+        search = full_search_class(
             SVC(), SPACE, n_iter=6, cv=two_folds, initial_candidates=initial, random_state=0
         ).fit(*iris)
         params = search.cv_results_["params"]

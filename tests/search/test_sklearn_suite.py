@@ -16,7 +16,8 @@ import pytest
 import sklearn
 from sklearn.utils.fixes import parse_version
 
-from skhpo import BayesSearchCV, CMAESSearchCV, SearchCV, TPESearchCV
+from skhpo import ASHASearchCV, BayesSearchCV, CMAESSearchCV, HyperbandSearchCV, SearchCV, TPESearchCV
+from skhpo.evaluation import plan_resources
 
 SUITE = "sklearn.model_selection.tests.test_search"
 
@@ -72,6 +73,32 @@ def in_grid_seat(search_class, **options):
     return seat
 
 
+def in_full(search_class):
+    """A budgeted search whose only rung is the full training, with what the suite knows of a table."""
+
+    class InFull(search_class):
+        def _plan_resources(self, inputs, space):
+            # The suite searches max_iter and the like too.
+            return plan_resources([self.estimator], "n_samples", "auto", inputs.n_samples)
+
+        def _least_resources(self, inputs, space, resources):
+            return resources.max_resources
+
+        def fit(self, X, y=None, **params):
+            super().fit(X, y, **params)
+            for column in ("iter", "n_resources", "bracket", "total_fit_time"):
+                self.cv_results_.pop(column)
+            for name in ("n_resources", "n_candidates", "n_iterations", "n_possible_iterations"):
+                delattr(self, f"{name}_")
+            del self.min_resources_, self.max_resources_
+            return self
+
+    InFull.__name__, InFull.__qualname__ = search_class.__name__, f"{search_class.__name__}InFull"
+    InFull.__module__ = __name__
+    globals()[InFull.__qualname__] = InFull
+    return InFull
+
+
 # What cannot hold, with the reason.
 PARAMETER_SAMPLER = "tests ParameterGrid or ParameterSampler, which are not replaced"
 EXCLUDED = {
@@ -82,6 +109,9 @@ EXCLUDED = {
     "test_search_with_2d_array": "expects the very draws of RandomizedSearchCV(random_state=0)",
     "test_predict_proba_disabled": "searches {}, which is refused: there is nothing to choose between",
 }
+
+# Rely on the order of ParameterGrid where all points are evaluated: budgets take them in the sampler's.
+ORDER = {"test_search_default_iid", "test_search_cv_results_rank_tie_breaking", "test_search_cv_timing"}
 
 if parse_version(sklearn.__version__) < parse_version("1.9"):
     EXCLUDED["test_random_search_bad_cv"] = "scikit-learn 1.8 words the error otherwise"
@@ -101,12 +131,12 @@ def load_suite(search_class, grid_class):
     return module
 
 
-def suite_class(search_class, grid_class):
+def suite_class(search_class, grid_class, excluded=frozenset()):
     module = load_suite(search_class, grid_class)
     tests = {
         name: staticmethod(function)
         for name, function in vars(module).items()
-        if name.startswith("test_") and name not in EXCLUDED
+        if name.startswith("test_") and name not in EXCLUDED and name not in excluded
     }
     if len(tests) < 60:
         raise RuntimeError(f"only {len(tests)} tests were found in {SUITE}")
@@ -123,3 +153,9 @@ TestTPE = suite_class(TPESearchCV, in_grid_seat(TPESearchCV))
 TestCMAES = suite_class(CMAESSearchCV, in_grid_seat(CMAESSearchCV))
 TestBayes = suite_class(BayesSearchCV, in_grid_seat(BayesSearchCV))
 TestSearch = suite_class(SearchCV, in_grid_seat(SearchCV, sampler="grid"))
+
+HyperbandInFull, ASHAInFull = in_full(HyperbandSearchCV), in_full(ASHASearchCV)
+# With n_iter=None Hyperband does not evaluate a whole grid, and has no business in that seat.
+OnGrid = in_grid_seat(ASHAInFull, sampler="grid")
+TestASHA = suite_class(ASHAInFull, OnGrid, excluded=ORDER)
+TestHyperband = suite_class(HyperbandInFull, OnGrid, excluded=ORDER)
