@@ -114,7 +114,6 @@ class ASHA(Halving):
         self._retire_beaten(job.bracket)
 
     def _withdraw(self, job: Job) -> None:
-        self._n_started[job.bracket] -= 1
         self._rungs[job.bracket][job.rung].n_running -= 1
 
     def _close(self) -> None:

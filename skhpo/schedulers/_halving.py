@@ -71,13 +71,10 @@ class Halving(Scheduler):
 
     def close(self) -> None:
         """Begin no further trial; the new ones of the call of ``next_jobs`` just before never happened."""
-        if self._is_closed:
-            return
         self._is_closed = True
-        for job in reversed(self._fresh):
+        for job in self._fresh:
             self._running.remove(job)
             self._kept.remove(job.trial)
-            self._n_begun -= 1
             self._withdraw(job)
         self._fresh = []
         self._close()
@@ -109,11 +106,11 @@ class Halving(Scheduler):
 
     @abstractmethod
     def _withdraw(self, job: Job) -> None:
-        """Forget that the latest new trial was given. They are withdrawn last first, before ``_close``."""
+        """Forget that a new trial was given; comes before ``_close``."""
 
     @abstractmethod
     def _close(self) -> None:
-        """Make do with the trials that began."""
+        """Make do with the trials that began; may be called again."""
 
     def _retire(self, trial: int) -> None:
         """No further job of this trial will come; to be called as often as one likes."""

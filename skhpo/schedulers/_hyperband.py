@@ -93,7 +93,7 @@ class Hyperband(Halving):
         self._decide(job.bracket)
 
     def _withdraw(self, job: Job) -> None:
-        self._filling = job.bracket
+        self._filling = min(self._filling, job.bracket)
         self._brackets[job.bracket].n_begun -= 1
 
     def _close(self) -> None:

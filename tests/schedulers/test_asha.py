@@ -179,6 +179,15 @@ def test_closed_forgets_the_trials_just_given():
     assert scheduler.next_jobs(9) == []
 
 
+def test_what_ran_when_the_time_was_over_has_begun():
+    scheduler = ASHA(LADDER, 2)
+    (running,) = scheduler.next_jobs(1)
+    scheduler.finish()
+    scheduler.close()
+    scheduler.report(running, 0.5)
+    assert scheduler.next_jobs(9) == [job(0, 4)]
+
+
 def test_finish_gives_only_what_is_missing():
     scheduler = ASHA(LADDER, 2)
     for given in scheduler.next_jobs(4):
@@ -224,22 +233,27 @@ class Naive:
 @pytest.mark.parametrize("failures", [0.0, 0.3])
 def test_every_job_is_the_one_of_the_naive_algorithm(workers, eta, brackets, failures):
     rng = random.Random(f"{workers} {eta} {failures}")
-    scheduler, naive = ASHA((1, 3, 9, 27), eta, brackets=brackets), Naive(3, eta, brackets)
-    running, n_promotions = [], 0
-    for _ in range(300):
+    scheduler, naive = ASHA((1, 3, 9, 27), eta, 110, brackets), Naive(3, eta, brackets)
+    running, n_begun, n_promotions = [], 0, 0
+    while n_begun < 110 or running:
         while len(running) < workers:
-            (given,) = scheduler.next_jobs(1)
-            expected = naive.get_job()
-            n_promotions += expected is not None
-            if expected is None:
-                assert given.rung == given.bracket
+            jobs, expected = scheduler.next_jobs(1), naive.get_job()
+            if expected is not None:
+                n_promotions += 1
+                assert [(given.trial, given.rung, given.bracket) for given in jobs] == [expected]
+            elif n_begun < 110:
+                assert [(given.trial, given.rung - given.bracket) for given in jobs] == [(n_begun, 0)]
+                n_begun += 1
             else:
-                assert (given.trial, given.rung, given.bracket) == expected
-            running.append(given)
-        given = running.pop(rng.randrange(len(running)))
-        loss = math.nan if rng.random() < failures else round(rng.random(), 1)
-        scheduler.report(given, loss)
-        naive.report(given, loss)
+                # In the end nothing, unless no trial has come to the top and nothing runs.
+                assert not jobs or (not running and jobs[0].rung == 3)
+                break
+            running += jobs
+        if running:
+            given = running.pop(rng.randrange(len(running)))
+            loss = math.nan if rng.random() < failures else round(rng.random(), 1)
+            scheduler.report(given, loss)
+            naive.report(given, loss)
     assert n_promotions > 30
 
 
