@@ -19,6 +19,21 @@ _LGBM_DRAWS = ("bagging", "subsample", "sub_", "fraction", "colsample", "extra",
 """Parts of names of LightGBM's parameters, aliases among them, by which a model draws at random."""
 
 
+_LGBM_LENGTHS = {
+    "max_iter",
+    "n_iter",
+    "nrounds",
+    "num_boost_round",
+    "num_iteration",
+    "num_iterations",
+    "num_round",
+    "num_rounds",
+    "num_tree",
+    "num_trees",
+}
+"""Other names of ``n_estimators``, which go before it."""
+
+
 @dataclass(frozen=True)
 class XGBoost(Adapter):
     """``XGBModel``, through ``fit(..., xgb_model=booster)``."""
@@ -60,6 +75,10 @@ class LightGBM(Adapter):
     """``LGBMModel`` with plain gradient boosting, through ``fit(..., init_model=booster)``."""
 
     resource: str = "n_estimators"
+
+    def length(self, model: Any) -> int | None:
+        """``n_estimators``; None where another name for it, which LightGBM would obey, says something else."""
+        return None if _LGBM_LENGTHS & model.get_params().keys() else super().length(model)
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Not with early stopping, callbacks, other kinds of boosting or seeds that cannot be shifted."""

@@ -171,6 +171,8 @@ def test_what_could_not_be_exact_is_refused(model, fit_params):
 def test_default_lengths():
     assert find_adapter(xgboost.XGBRegressor()).length(xgboost.XGBRegressor()) == 100
     assert find_adapter(lightgbm.LGBMRegressor()).length(lightgbm.LGBMRegressor(n_estimators=30)) == 30
+    # LightGBM would obey num_trees, whatever n_estimators says.
+    assert find_adapter(lightgbm.LGBMRegressor()).length(lightgbm.LGBMRegressor(num_trees=30)) is None
     assert find_adapter(xgboost.XGBRFRegressor()) is None
 
 
