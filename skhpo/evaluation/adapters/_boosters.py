@@ -77,7 +77,7 @@ class LightGBM(Adapter):
     resource: str = "n_estimators"
 
     def length(self, model: Any) -> int | None:
-        """``n_estimators``; None where another name for it, which LightGBM would obey, says something else."""
+        """``n_estimators``; None where another name is given, which LightGBM would obey instead."""
         return None if _LGBM_LENGTHS & model.get_params().keys() else super().length(model)
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
