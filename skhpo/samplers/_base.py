@@ -77,17 +77,29 @@ class History:
         """Whether anything was told at another resource than the full one."""
         return bool((self.resource != 1.0).any())
 
-    @property
-    def is_last(self) -> np.ndarray:
-        """Mask (n,) of the rows at the largest resource of their trials."""
+    def at_largest(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Numbers of the rows that are left when each trial counts once, at its largest resource.
+
+        Repetitions at that resource stay.
+
+        Parameters
+        ----------
+        first, last : int, optional
+            Rows to look at, from ``first`` up to and without ``last``; by default all.
+
+        Returns
+        -------
+        rows : ndarray of int
+        """
+        resource, trial = self.resource[first:last], self.trial[first:last]
         largest = np.zeros(len(self._numbers))
-        np.maximum.at(largest, self.trial, self.resource)
-        return self.resource == largest[self.trial]
+        np.maximum.at(largest, trial, resource)
+        return first + np.flatnonzero(resource == largest[trial])
 
     @property
     def n_trials(self) -> int:
-        """Number of evaluations, promotions of a trial not counted."""
-        return int(self.is_last.sum())
+        """Number of evaluations, where the promotion of a trial is no new one."""
+        return len(self.at_largest())
 
     def _told(self, column: np.ndarray) -> np.ndarray:
         # Read-only: what was told is a fact, and a model that scales it in place would rewrite it.

@@ -156,16 +156,6 @@ def test_points_never_asked_for_are_learned_from_with_a_clipped_step() -> None:
     np.testing.assert_allclose(sampler._s.m, [0.5 + 0.637043 * 0.02414214, 0.5], atol=1e-7)
 
 
-def test_losses_of_different_resources_are_compared_by_rank() -> None:
-    sampler = CMAESSampler(population_size=6, n_startup=6).start(REAL_2, seed=0)
-    X = np.array([[0.1, 0.1], [0.9, 0.9], [0.5, 0.5], [0.2, 0.2], [0.8, 0.8], [0.6, 0.6]])
-    # At the small resource all losses are larger; the best of it shares the first place.
-    sampler.tell(X, np.array([10.0, 11, 12, 1, 2, 3]), np.array([0.1, 0.1, 0.1, 1, 1, 1]))
-    ranks = sampler._comparable(0, 6)
-    np.testing.assert_allclose(ranks, [1 / 6, 1 / 2, 5 / 6] * 2)
-    assert (sampler._s.m < 0.5).all()
-
-
 def test_a_mixed_optimum_is_found() -> None:
     best = MIXED.to_position({"x": 0.2, "i": 7, "c": "w", "flag": 1})
 

@@ -76,8 +76,24 @@ class GPSampler(Sampler):
 
     Notes
     -----
-    A failed evaluation counts as the worst success. Points are modelled at the largest resource that has at
-    least ``n_startup`` evaluations.
+    A failed evaluation counts as the worst success.
+
+    Where results come from less than the full resource, its logarithm is one more input of the covariance
+    [3]_, and the acquisition function is that at the full resource. Losses are modelled as what they are
+    expected to be at the largest resource, by straight lines fitted to the trials that have two losses; the
+    covariance is left with what depends on the point. Trials that were stopped are believed to come to their
+    posterior means in full, so that new ones are asked for where they may beat those that could be trained
+    on. Logarithm to base 10 of the regret of the chosen trial after one pass of Hyperband (R=81, eta=3,
+    1,581 units) on a synthetic problem of eight mixed columns, small bias of small resources / large bias,
+    six to eight seeds, standard errors 0.1 to 0.2 (random search: -0.64):
+
+    =====================================================================  =====  =====
+    defaults                                                               -1.36  -1.27
+    stopped trials left open                                               -1.46  -0.91
+    incumbent: least posterior mean in full; stopped trials believed       -0.81  -0.74
+    incumbent: least posterior mean in full; stopped trials left open      -0.89  -0.53
+    no input for the resource, each trial at its largest                   -1.45  -1.04
+    =====================================================================  =====  =====
 
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
@@ -90,6 +106,8 @@ class GPSampler(Sampler):
        NeurIPS 2023, arXiv:2310.20708.
     .. [2] J. Snoek, H. Larochelle and R. P. Adams, "Practical Bayesian optimization of machine learning
        algorithms", NeurIPS 2012, arXiv:1206.2944.
+    .. [3] K. Kandasamy, G. Dasarathy, J. Schneider and B. Poczos, "Multi-fidelity Bayesian optimisation with
+       continuous approximations", ICML 2017, arXiv:1703.06240.
 
     Examples
     --------
@@ -176,7 +194,20 @@ class GPSampler(Sampler):
         Phi, loss = self._data(n)
         y, _ = targets(loss, transform=self._transforms)
         hyper = Hyperparameters.from_theta(self._theta[self._transforms])
-        return Posterior(self._embedding, hyper, Phi, y[:, None])
+        posterior = Posterior(self._embedding, hyper, Phi, y[:, None])
+        rows = self.history.at_largest()
+        rows = rows[self.history.resource[rows] < 1.0]
+        if not len(rows):
+            return posterior
+        # A trial that was stopped can be trained on. Left open, what it would come to in full draws new
+        # trials to its place, where at a small resource they show the same again.
+        stopped = self._embedding.features(self._points(rows))
+        return posterior.conditioned(stopped, posterior(stopped)[0])
+
+    def _points(self, rows: np.ndarray) -> np.ndarray:
+        """Different points (m, d) in these rows of the history."""
+        _, first = np.unique(self.history.trial[rows], return_index=True)
+        return self.history.X[rows[np.sort(first)]]
 
     def _refit(self, n: int) -> None:
         """Bring the hyperparameters to what the schedule says for n evaluations, from wherever they stand."""
@@ -204,16 +235,15 @@ class GPSampler(Sampler):
 
     def _best_point(self, posterior: Posterior, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The point (d,), neither told nor pending, with the largest acquisition value found."""
-        X = self.history.X[self.history.is_last]
-        at_full = self._embedding.features(X)
-        believed = posterior(at_full)[0][:, 0]
+        X = self.history.X[self.history.at_largest()]
+        believed = posterior(self._embedding.features(X))[0][:, 0]
         if len(pending):
             # Sampled outcomes and not the mean alone: a believer in the mean sees no chance that a pending
             # point turns out well, and goes on proposing its neighbours.
             Phi = self._embedding.features(pending)
             fantasies = posterior.sample(Phi, rng.standard_normal((len(pending), self.n_fantasies)))
             posterior = posterior.conditioned(Phi, fantasies)
-        acquisition = Acquisition(self._embedding, posterior, self._utility(posterior, at_full))
+        acquisition = Acquisition(self._embedding, posterior, self._utility(posterior))
         taken = {row.tobytes() for row in pending}
         if self.space.size <= _ENUMERABLE:
             left = [point for point in self.space.enumerate() if not self._is_taken(point, taken)]
@@ -227,17 +257,13 @@ class GPSampler(Sampler):
         # Where all were taken the base class moves the best one to a point nearby.
         return next((found[i] for i in order if not self._is_taken(found[i], taken)), found[order[0]])
 
-    def _utility(
-        self, posterior: Posterior, at_full: np.ndarray
-    ) -> Callable[[np.ndarray, np.ndarray], Values]:
+    def _utility(self, posterior: Posterior) -> Callable[[np.ndarray, np.ndarray], Values]:
         if self.acquisition == "ucb":
             return partial(_acquisition.ucb, kappa=self.kappa)
         # The least target and not the least posterior mean. Under noise it is partly luck, and asks for more
         # than is known to be there; what that adds in exploration halved the regret of noisy Hartmann-6.
         # Without noise the two are the same.
         f = posterior.Y.min(axis=0)
-        if isinstance(self._embedding, BudgetEmbedding):
-            f = posterior(at_full)[0].min(axis=0)
         if self.acquisition == "pi":
             return partial(_acquisition.log_pi, f=f - self.margin)
         return partial(_acquisition.log_ei if self.acquisition == "log_ei" else _acquisition.ei, f=f)

@@ -40,7 +40,8 @@ class TPESampler(Sampler):
     """Multivariate tree-structured Parzen estimator.
 
     One model for the whole conditional tree, with joint kernels over all columns. Failed and
-    pending points count among the bad ones, so that proposals keep away from them.
+    pending points count among the bad ones, so that proposals keep away from them. Under Hyperband it
+    is BOHB [1]_ with another way to put resources together; see Notes.
 
     Parameters
     ----------
@@ -97,8 +98,33 @@ class TPESampler(Sampler):
     than these figures is no option: with the edges of the axes counted as neighbours in the
     bandwidths the probabilities fall by about 0.1.
 
+    Where results come from less than the full resource, each trial counts once, at its largest
+    resource, with the loss it is expected to have at the largest of all: straight lines, fitted to the
+    trials that have two losses, lead from each resource to the next. BOHB instead builds its model on the
+    largest resource with d + 2 successes, which are survivors and leave the bad set without bad points.
+    Logarithm to base 10 of the regret of the trial chosen after one pass of Hyperband (R=81,
+    eta=3, 1,581 units), in the mean of two synthetic problems of six and eight columns, small bias of
+    small resources / large bias, 12 seeds, standard errors 0.06; random search has -0.56:
+
+    ==============================================================  =====  =====
+    defaults                                                        -1.43  -1.25
+    losses carried by their mean difference                         -1.39  -1.22
+    losses of all resources taken as they are, each a trial         -1.39  -1.23
+    ranks within each resource                                      -1.31  -1.21
+    larger resource first, then loss                                -1.24  -1.14
+    BOHB: largest resource with d + 2 successes                     -1.19  -1.02
+    the same with 2 d + 2                                           -1.31  -1.07
+    the same with d + 2, and ``gamma=0.15``                         -1.24  -1.05
+    ==============================================================  =====  =====
+
+    In the mean of three such problems and 20 seeds, ``random_fraction`` of 1/6 and 0 were better than 1/3
+    by 0.15 and 0.17 at a small bias, 0.08 and 0.13 at a large one: a third is insurance, as in BOHB.
+
     References
     ----------
+    .. [1] S. Falkner, A. Klein and F. Hutter (2018). BOHB: robust and efficient hyperparameter
+       optimization at scale. ICML 35, arXiv:1807.01774.
+
     J. Bergstra, R. Bardenet, Y. Bengio and B. Kegl (2011). Algorithms for hyper-parameter
     optimization. NeurIPS 24.
 
@@ -186,7 +212,7 @@ class TPESampler(Sampler):
         """Points below (m, d) and above, and the weights (m,) of those below."""
         X, y = self.history.X, self.history.loss
         if self.history.is_budgeted:
-            rows = self.history.is_last
+            rows = self.history.at_largest()
             X, y = X[rows], full_losses(self.history)[rows]
         n = int(np.isfinite(y).sum())
         y = np.where(np.isfinite(y), y, np.inf)
