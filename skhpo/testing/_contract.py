@@ -184,6 +184,38 @@ def check_replay_equals_original(sampler: Sampler) -> None:
                 )
 
 
+def check_replay_with_resources(sampler: Sampler) -> None:
+    """The same where trials are promoted, that is told again at growing resources, others in between.
+
+    Protects the continuation of a budgeted search that died.
+    """
+    for space in (reals(2), conditional()):
+        run = sampler.start(space, seed=5, n_trials=60)
+        told: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for i in range(16):
+            n_asked = run.n_asked
+            original = run.ask(2)
+            if i % 3 == 2:
+                X, loss, resource = (np.concatenate(part) for part in zip(*told, strict=True))
+                at_once, singly = (sampler.start(space, seed=5, n_trials=60) for _ in range(2))
+                at_once.tell(X, loss, resource)
+                for j in range(len(X)):
+                    singly.tell(X[j : j + 1], loss[j : j + 1], resource[j])
+                for replay, how in ((at_once, "in one batch"), (singly, "one by one")):
+                    replay.n_asked = n_asked
+                    require(
+                        same(replay.ask(2), original),
+                        f"After {len(X)} tells at several resources, repeated {how}, a fresh copy asks for "
+                        "other points.",
+                    )
+            promoted = told[i // 2][0][:1] if i else original[:0]
+            X = np.concatenate([original, promoted])
+            resource = np.append([1 / 9, 1 / 9], np.full(len(promoted), 1 / 3 if i % 2 else 1.0))
+            loss = sphere(X) + 1 - resource
+            run.tell(X, loss, resource)
+            told.append((X, loss, resource))
+
+
 def check_pickle_in_mid_run(sampler: Sampler) -> None:
     """A pickled and loaded run goes on as the original does.
 

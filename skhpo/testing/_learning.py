@@ -85,3 +85,64 @@ def check_prefers_the_better_choice(sampler: Sampler) -> None:
             n_best += int(is_best and i >= 20)
     needed = int(stats.binom.isf(_FLAKE_RATE, 80, 1 / 3)) + 1
     require(n_best >= needed, f"{n_best} of 80 proposals have the best choice, at least {needed} must.")
+
+
+def check_learns_under_halving(sampler: Sampler) -> None:
+    """Two brackets of successive halving end better than with random search.
+
+    Protects budgeted searches, in which most results are from small resources, where losses are worse by
+    ten. One-sided Welch test on the logarithm of the best full loss, of 8 seeds against 200 of random search:
+    random search itself passes with a probability of 1%.
+    """
+    best = [_best_of_halving(sampler, seed) for seed in range(8)]
+    baseline = [_best_of_halving(RandomSampler(), seed) for seed in range(1000, 1200)]
+    test = stats.ttest_ind(best, baseline, equal_var=False, alternative="less")
+    require(
+        bool(test.pvalue < _FLAKE_RATE),
+        f"Not better than random search under halving: log10 of the best full loss is {np.mean(best):.2f} "
+        f"against {np.mean(baseline):.2f}, p = {test.pvalue:.3f} (or set learns = False).",
+    )
+
+
+def _best_of_halving(sampler: Sampler, seed: int) -> float:
+    run = sampler.start(reals(2), seed=seed)
+    best = np.inf
+    for n_trials, resources in ((27, (1 / 9, 1 / 3, 1.0)), (12, (1 / 3, 1.0))):
+        X, loss = np.empty((0, 2)), np.empty(0)
+        for _ in range(n_trials):
+            x = run.ask()
+            X, loss = np.concatenate([X, x]), np.append(loss, sphere(x))
+            run.tell(x, 10 + loss[-1:], resources[0])
+        for resource in resources[1:]:
+            kept = np.argsort(loss)[: len(loss) // 3]
+            X, loss = X[kept], loss[kept]
+            for x, value in zip(X, loss, strict=True):
+                run.tell(x[None], np.array([value + 10 * (resource < 1)]), resource)
+        best = min(best, loss.min())
+    return float(np.log10(best))
+
+
+def check_larger_resources_prevail(sampler: Sampler) -> None:
+    """Where the full resource contradicts a small one about the same points, it is believed.
+
+    Protects against a model of all losses in one heap, in which those of a resource on another scale
+    win. At a ninth the valley is at 0.8 and ten lower, in full at 0.3. So many of 80 proposals of 4 seeds
+    must be nearer to 0.3 that as many random ones are with a probability of 1%.
+    """
+    n_near = 0
+    for seed in range(4):
+        run = sampler.start(reals(2), seed=seed)
+        X = RandomSampler().start(reals(2), seed=seed).ask(30)
+        run.tell(X, sphere(X, centre=0.8) - 10.0, 1 / 9)
+        run.tell(X, sphere(X, centre=0.3), 1.0)
+        for _ in range(20):
+            x = run.ask()
+            run.tell(x, sphere(x, centre=0.3))
+            n_near += int(x.sum() < 1.1)
+    # The line between the two cuts a triangle with legs of 0.9 off the square.
+    needed = int(stats.binom.isf(_FLAKE_RATE, 80, 1 - 0.9**2 / 2)) + 1
+    require(
+        n_near >= needed,
+        f"{n_near} of 80 proposals are nearer to the minimum in full than to that at a ninth of the "
+        f"resource, at least {needed} must be.",
+    )

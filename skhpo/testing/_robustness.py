@@ -112,13 +112,15 @@ def check_tiny_differences(sampler: Sampler) -> None:
 
 
 def check_mixed_resources(sampler: Sampler) -> None:
-    """Results from parts of the full training amount beside full ones.
+    """Results from parts of the full training amount beside full ones, for other points and for the same.
 
     Protects budgeted searches.
     """
     for space in (reals(2), conditional()):
         _survives(sampler, space, sphere, resources=(1 / 9, 1 / 9, 1 / 3, 1.0))
         _survives(sampler, space, sphere, resources=(1 / 9,))
+        _survives(sampler, space, sphere, resources=(1 / 27, 1 / 9, 1.0), copies=3)
+        _survives(sampler, space, _with_failures, resources=(1.0, 1 / 3, 1 / 3, 1 / 9), copies=2)
 
 
 def check_fifty_dimensions(sampler: Sampler) -> None:

@@ -18,6 +18,7 @@ _OF_ALL: tuple[Check, ...] = (
     _contract.check_global_random_state_is_untouched,
     _contract.check_arguments_are_not_changed,
     _contract.check_replay_equals_original,
+    _contract.check_replay_with_resources,
     _contract.check_pickle_in_mid_run,
     _contract.check_pending_is_respected,
     _contract.check_finite_space_is_asked_once,
@@ -42,6 +43,8 @@ _OF_LEARNERS: tuple[Check, ...] = (
     _learning.check_beats_random_search,
     _learning.check_stays_away_from_failures,
     _learning.check_prefers_the_better_choice,
+    _learning.check_learns_under_halving,
+    _learning.check_larger_resources_prevail,
 )
 
 

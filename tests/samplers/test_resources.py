@@ -27,7 +27,7 @@ def points(n, d, seed=0):
     return np.random.default_rng(seed).random((n, d))
 
 
-# -- the history ------------------------------------------------------------------------------------------------
+# -- the history -------------------------------------------------------------------------------------------
 
 
 def test_a_promotion_is_no_new_trial_and_a_repetition_is_a_new_evaluation():
@@ -45,7 +45,7 @@ def test_a_smaller_resource_told_late_does_not_take_the_larger_ones_place():
     np.testing.assert_array_equal(told((1, 1.0, 1.0), (1, 3.0, 1 / 9)).at_largest(), [0])
 
 
-# -- one scale --------------------------------------------------------------------------------------------------
+# -- one scale ---------------------------------------------------------------------------------------------
 
 
 def test_losses_of_one_resource_stay():
@@ -74,7 +74,7 @@ def test_a_resource_without_a_trial_in_the_next_leads_to_the_one_after():
 
 
 def test_promoting_the_lucky_does_not_shift_the_line():
-    """The slope of 0.5 is that of two noisy looks at one value; scipy's linregress knows it from all trials."""
+    """The slope is 0.5, which is that of two looks at one value with as much noise."""
     rng = np.random.default_rng(0)
     value = rng.standard_normal(2000)
     low, high = value + rng.standard_normal((2, 2000))
@@ -111,7 +111,7 @@ def test_the_first_results_know_nothing_of_later_ones():
     np.testing.assert_array_equal(full_losses(history, 2), [2.0, 1.0])
 
 
-# -- TPE --------------------------------------------------------------------------------------------------------
+# -- TPE ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sampler", [TPESampler(n_startup=6), GPSampler(n_startup=6)])
@@ -168,7 +168,7 @@ def test_a_trial_under_promotion_is_not_bad_to_tpe():
     np.testing.assert_array_equal(alone, beside)
 
 
-# -- GP ---------------------------------------------------------------------------------------------------------
+# -- GP ----------------------------------------------------------------------------------------------------
 
 
 def test_gp_learns_from_all_resources_what_holds_in_full():
@@ -206,7 +206,7 @@ def test_gp_fit_is_a_function_of_the_history_when_resources_begin_to_differ(n_fu
     np.testing.assert_array_equal(slowly.ask(), at_once.ask())
 
 
-# -- CMA-ES -----------------------------------------------------------------------------------------------------
+# -- CMA-ES ------------------------------------------------------------------------------------------------
 
 
 def test_cmaes_counts_a_trial_once_in_a_generation():

@@ -21,6 +21,24 @@ from skhpo.samplers.gp._fit import MEAN_VARIANCE, Hyperparameters, cholesky
 from skhpo.samplers.gp._kernel import matern52, squared_distances
 
 
+_JITTERS = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+"""Noise variances that are added in turn until a covariance has a factor."""
+
+
+def _safe_cholesky(K: np.ndarray) -> np.ndarray:
+    """Lower factor of K (n, n), which rounding may have left indefinite.
+
+    Length scales far below the cube's make squared distances of 1e8 and more, with errors above the noise
+    floor; a point that is there twice, in part and in full, then seems to differ from itself.
+    """
+    for jitter in _JITTERS[:-1]:
+        try:
+            return cholesky(K + jitter * np.eye(len(K)) if jitter else K)
+        except np.linalg.LinAlgError:
+            continue
+    return cholesky(K + _JITTERS[-1] * np.eye(len(K)))
+
+
 class Posterior:
     """Gaussian process given observations.
 
@@ -40,7 +58,7 @@ class Posterior:
         self.Phi, self.Y = Phi, Y
         K = hyper.signal * matern52(squared_distances(Phi, Phi, self._w))[0] + MEAN_VARIANCE
         K.flat[:: len(Phi) + 1] += hyper.noise
-        self._finish(cholesky(K))
+        self._finish(_safe_cholesky(K))
 
     def _finish(self, L: np.ndarray) -> None:
         self.L = L
@@ -62,7 +80,7 @@ class Posterior:
         K22.flat[:: m + 1] += self.hyper.noise
         L = np.zeros((n + m, n + m))
         L[:n, :n], L[n:, :n] = self.L, C.T
-        L[n:, n:] = cholesky(K22 - C.T @ C)
+        L[n:, n:] = _safe_cholesky(K22 - C.T @ C)
         other._finish(L)
         return other
 
@@ -108,4 +126,4 @@ class Posterior:
         V = self._L_inverse @ self.covariance(Phi).T
         K = self.hyper.signal * matern52(squared_distances(Phi, Phi, self._w))[0] + MEAN_VARIANCE - V.T @ V
         K.flat[:: len(Phi) + 1] += self.hyper.noise
-        return self.covariance(Phi) @ self.alpha + cholesky(K) @ normals
+        return self.covariance(Phi) @ self.alpha + _safe_cholesky(K) @ normals
