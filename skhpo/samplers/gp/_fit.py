@@ -102,6 +102,9 @@ class LogNormalPrior:
         near the targets' variance of 1. Noise: from none (the floor) to a third of the variance within two
         standard deviations, since both kinds of search are common.
 
+        With ``budget`` there is one more column, the resource's, with a median length scale of three decades
+        and from one half of a decade to more than twenty within two standard deviations.
+
         References
         ----------
         .. [1] C. Hvarfner, E. O. Hellsten and L. Nardi, "Vanilla Bayesian optimization performs great in high

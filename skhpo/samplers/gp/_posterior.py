@@ -20,7 +20,6 @@ from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import MEAN_VARIANCE, Hyperparameters, cholesky
 from skhpo.samplers.gp._kernel import matern52, squared_distances
 
-
 _JITTERS = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 """Noise variances that are added in turn until a covariance has a factor."""
 

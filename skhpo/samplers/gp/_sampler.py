@@ -183,9 +183,11 @@ class GPSampler(Sampler):
         history = self.history
         if (history.resource[:n] == 1.0).all():
             return self._embedding.features(history.X[:n]), history.loss[:n]
-        if not isinstance(self._embedding, BudgetEmbedding):
-            self._model(BudgetEmbedding(self.space), LogNormalPrior.for_columns(self.space.d, budget=True))
-        Phi = self._embedding.features(history.X[:n], history.resource[:n])
+        embedding = self._embedding
+        if not isinstance(embedding, BudgetEmbedding):
+            embedding = BudgetEmbedding(self.space)
+            self._model(embedding, LogNormalPrior.for_columns(self.space.d, budget=True))
+        Phi = embedding.features(history.X[:n], history.resource[:n])
         return Phi, full_losses(history, n)
 
     def _posterior(self) -> Posterior:
