@@ -7,8 +7,8 @@ Measured
     ``cv_results_``, which gains by luck from the number of candidates. The reference is
     ``RandomizedSearchCV`` with 81 full-length candidates, 6,561 units a fold.
 Run
-    ``make bench-budgets``, or ``python benchmarks/budgets.py --tasks lightgbm --seeds 3``. Results are kept in
-    ``benchmarks/results/budgets.jsonl``; only what is missing is run.
+    ``make bench-budgets``, or ``python benchmarks/budgets.py --tasks lightgbm --seeds 3``. Results are kept
+    in ``benchmarks/results/budgets.jsonl``; only what is missing is run.
 Predicted, and what came out
     See ``benchmarks/README.md``. Bars: Hyperband at least 4 times less CPU than the reference, ASHA with 81
     candidates 8 times, each no worse by more than one standard error; both better than
@@ -171,7 +171,8 @@ def print_table(results: Results, task: str, seeds: int) -> None:
     there = ~np.isnan(base["seconds"])
     print(f"\n{task}: {there.sum()} seeds; scores x 1000; differences to {REFERENCE} with standard errors")
     print(
-        f"{'search':<12}{'units':>7}{'CPU s':>8}{'times less':>12}{'best cv':>10}{'held out':>10}{'difference':>18}"
+        f"{'search':<12}{'units':>7}{'CPU s':>8}{'times less':>12}{'best cv':>10}{'held out':>10}"
+        f"{'difference':>18}"
     )
     for name in ROWS:
         row = results.row(task, name, seeds)

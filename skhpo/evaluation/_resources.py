@@ -150,7 +150,7 @@ def own_length(adapter: Adapter, model: Any) -> int:
         value = model.get_params().get(adapter.resource)
         raise ValueError(
             f"max_resources='auto' takes the full training length from {adapter.resource!r} of "
-            f"{type(model).__name__}, which is {value!r} and no number. Pass max_resources as a number, or set "
-            "the parameter."
+            f"{type(model).__name__}, which is {value!r} and no length. Pass max_resources as a number, or "
+            "set the parameter."
         )
     return full

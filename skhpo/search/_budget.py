@@ -105,8 +105,9 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
             adapter = adapter_for(model, self.resource)
             if adapter is not None and adapter.resource in params:
                 raise ValueError(
-                    f"Cannot use parameter {adapter.resource} as the resource since it is part of the searched "
-                    f"parameters. Take it out of param_distributions, or pass resource={N_SAMPLES!r}."
+                    f"Cannot use parameter {adapter.resource} as the resource since it is part of the "
+                    "searched parameters. Take it out of param_distributions, or pass "
+                    f"resource={N_SAMPLES!r}."
                 )
         return plan_resources(models, self.resource, self.max_resources, inputs.n_samples)
 
@@ -125,6 +126,17 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         if self.min_resources > most:
             raise ValueError(f"min_resources={self.min_resources} is greater than max_resources={most}.")
         return int(self.min_resources)
+
+    def _n_brackets(self, ladder: tuple[int, ...]) -> int:
+        """``brackets`` as a number."""
+        if isinstance(self.brackets, str):
+            return len(ladder)
+        if self.brackets > len(ladder):
+            raise ValueError(
+                f"brackets={self.brackets} is more than the rungs that there are, {len(ladder)} with "
+                f"resources {list(ladder)}. Pass a smaller min_resources or factor, or fewer brackets."
+            )
+        return int(self.brackets)
 
     def _models(self, space: Space) -> Iterator[Any]:
         """An estimator for each kind of candidate, with its parameters set."""
@@ -150,18 +162,18 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
 class HyperbandSearchCV(BaseBudgetSearchCV):
     """Search that gives small budgets to many candidates, and larger ones to the better of them.
 
-    Candidates are trained for a few trees, rounds, epochs or samples; the best ``1 / factor`` of them is trained
-    *on* to ``factor`` times as many, and so on up to ``max_resources``. How few is too few cannot be known, so
-    that several such brackets are run: the first starts from the smallest resource with the most candidates,
-    the last trains a few in full [1]_.
+    Candidates are trained for a few trees, rounds, epochs or samples; the best ``1 / factor`` of them is
+    trained *on* to ``factor`` times as many, and so on up to ``max_resources``. How few is too few cannot be
+    known, so that several such brackets are run: the first starts from the smallest resource with the most
+    candidates, the last trains a few in full [1]_.
 
     Parameters
     ----------
     {space}
     n_iter : int or None, default=None
-        Number of candidates in all, ``initial_candidates`` included. None is one pass over the brackets: 143
-        candidates for ``max_resources=81`` and ``factor=3``, of which 10 are trained in full. More make further
-        passes, fewer a smaller one; of ``brackets=1`` they are the candidates of that bracket.
+        Number of candidates in all, ``initial_candidates`` included. None is one pass over the brackets,
+        143 candidates for ``max_resources=81`` and ``factor=3``, of which 10 are trained in full. More make
+        further passes, fewer a smaller one; a smaller one with ``brackets=1`` compares more of them early.
     {budget_timeout}
     {budget}
     brackets : "all" or int, default="all"
@@ -180,14 +192,14 @@ class HyperbandSearchCV(BaseBudgetSearchCV):
 
     Notes
     -----
-    Models are trained on, fold by fold, where that gives what training at once would have given: forests and
-    boosting of scikit-learn, XGBoost, LightGBM, neural networks, linear models trained by stochastic gradient
-    descent, skorch, also in a pipeline; everything else is trained again from the beginning at each rung. See
-    :func:`skhpo.evaluation.register_adapter` for other libraries.
+    Models are trained on, fold by fold, where that gives what training at once would have given: forests
+    and boosting of scikit-learn, XGBoost, LightGBM, neural networks, linear models trained by stochastic
+    gradient descent, skorch, also in a pipeline; everything else is trained again from the beginning at
+    each rung. See :func:`skhpo.evaluation.register_adapter` for other libraries.
 
-    A promotion is made as soon as it is certain, whatever is still running, and a worker that finds none begins
-    the next bracket. The numbers of candidates are those of the formula in Algorithm 1 of [1]_, 81, 34, 15, 8
-    and 5 for 81 and 3, and not those printed in its Table 1.
+    A promotion is made as soon as it is certain, whatever is still running, and a worker that finds none
+    begins the next bracket. The numbers of candidates are those of the formula in Algorithm 1 of [1]_, 81,
+    34, 15, 8 and 5 for 81 and 3, and not those printed in its Table 1.
 
     References
     ----------
@@ -220,7 +232,7 @@ class HyperbandSearchCV(BaseBudgetSearchCV):
     def _schedule(
         self, ladder: tuple[int, ...], space: Space, sampler: Sampler, n_initial: int
     ) -> tuple[Scheduler, int | None, int | None, int]:
-        n_brackets = None if self.brackets == "all" else int(self.brackets)
+        n_brackets = self._n_brackets(ladder)
         brackets = hyperband_brackets(ladder, self.factor, n_brackets)
         if self.n_iter is not None:
             n_candidates = self._count_candidates(space, sampler, n_initial)
@@ -237,9 +249,9 @@ class HyperbandSearchCV(BaseBudgetSearchCV):
 class ASHASearchCV(BaseBudgetSearchCV):
     """Search by asynchronous successive halving: a free worker promotes whoever is good enough by now.
 
-    Candidates are trained for a few trees, rounds, epochs or samples. Whenever a worker is free it trains on a
-    candidate that is among the best ``1 / factor`` of those that came as far, in the highest rung that has
-    one, else it begins a new candidate [1]_. Nobody waits, and a search can be of any length.
+    Candidates are trained for a few trees, rounds, epochs or samples. Whenever a worker is free it trains a
+    candidate on that is among the best ``1 / factor`` of those that came as far, in the highest rung that
+    has one, else it begins a new candidate [1]_. Nobody waits, and a search can be of any length.
 
     Parameters
     ----------
@@ -345,4 +357,5 @@ class ASHASearchCV(BaseBudgetSearchCV):
     ) -> tuple[Scheduler, int | None, int | None, int]:
         n_candidates = self._count_candidates(space, sampler, n_initial)
         n_jobs = None if n_candidates is None else n_candidates * len(ladder)
-        return ASHA(ladder, self.factor, n_candidates, self.brackets), n_candidates, n_jobs, 0
+        scheduler = ASHA(ladder, self.factor, n_candidates, self._n_brackets(ladder))
+        return scheduler, n_candidates, n_jobs, 0

@@ -29,14 +29,14 @@ BUDGET_TIMEOUT_PARAMETER = """
 
 BUDGET_PARAMETERS = """
     resource : str, default="auto"
-        What the budget is spent on. "auto" is the training length of each candidate's model: trees, boosting
-        rounds or epochs, as ``n_estimators``, ``max_iter`` or ``max_epochs`` count them, also of the last step
-        of a pipeline or under another wrapper; and the number of samples for a model that has none. "n_samples" is
-        the number of samples for all, in nested subsamples of each training fold, stratified for
-        classifiers. Any other name is an integer parameter of the estimator.
+        What the budget is spent on. "auto" is the training length of each candidate's model: trees,
+        boosting rounds or epochs, as ``n_estimators``, ``max_iter`` or ``max_epochs`` count them, also of
+        the last step of a pipeline or under another wrapper; and the number of samples for a model that has
+        none. "n_samples" is the number of samples for all, in nested subsamples of each training fold,
+        stratified for classifiers. Any other name is an integer parameter of the estimator.
     min_resources : int or "smallest", default="smallest"
-        Least resource that is thought of; what the smallest rung has depends on ``factor`` too, as the largest has
-        ``max_resources``. "smallest" is 1, and of samples two for each fold (and class).
+        The smallest rung has this or more: the largest always has ``max_resources``, and ``factor`` says
+        what is between. "smallest" is 1, and of samples two for each fold (and class).
     max_resources : int or "auto", default="auto"
         Resource of the full training. "auto" is what the estimator says itself (``n_estimators=300``), or
         all samples. Where candidates differ in what they call it (a choice of models), each is
@@ -119,9 +119,9 @@ ATTRIBUTES = """
 BUDGET_ATTRIBUTES = """
     n_resources_ : list of int
         Resource of each rung, ascending. The rows of ``cv_results_`` are candidates in a rung, with the
-        further columns ``iter`` (the rung), ``n_resources``, ``bracket`` and ``total_fit_time``, the seconds
-        that all folds of the candidate took up to this rung. ``best_index_`` is a row of the largest resource;
-        a callable ``refit`` is given those rows only.
+        further columns ``iter`` (the rung), ``n_resources``, ``bracket`` and ``total_fit_time``, the
+        seconds that all folds of the candidate took up to this rung. ``best_index_`` is a row
+        of the largest resource; a callable ``refit`` is given those rows only.
     n_candidates_ : list of int
         Candidates that were evaluated in each rung, over all brackets.
     n_iterations_ : int

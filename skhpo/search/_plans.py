@@ -40,7 +40,9 @@ class Plan(ABC):
 
     def describe(self) -> str:
         """The candidates, in words of a message."""
-        return "as many candidates as come" if self.n_candidates is None else f"{self.n_candidates} candidates"
+        return (
+            "as many candidates as come" if self.n_candidates is None else f"{self.n_candidates} candidates"
+        )
 
     @abstractmethod
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
@@ -86,9 +88,7 @@ class BudgetPlan(Plan):
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Cross-validation that trains on, with its checkpoints opened."""
         checkpoints = stack.enter_context(open_checkpoints(in_process=executor.in_process))
-        return BudgetedCrossValidation(
-            **common, plan=self.resources, checkpoints=checkpoints, seed=self.seed
-        )
+        return BudgetedCrossValidation(**common, plan=self.resources, checkpoints=checkpoints, seed=self.seed)
 
     def columns(self, journal: MemoryJournal) -> dict[str, Any]:
         """Rung, resource and bracket of each row, and what the candidate cost up to it."""

@@ -1,8 +1,11 @@
 """Estimators and comparisons that several tests of the searches use."""
 
+import threading
+
 import numpy as np
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 
 SPACE = {"C": loguniform(1e-2, 1e2), "kernel": ["rbf", "linear"]}
 
@@ -37,3 +40,27 @@ class FailsAbove(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.classes_[0])
+
+
+_LOCK = threading.Lock()
+
+
+class CountingForest(RandomForestClassifier):
+    """A forest that counts the trees it grows, in memory, and in a file for workers without common memory."""
+
+    grown = 0
+
+    def __init__(self, n_estimators=10, *, max_depth=None, warm_start=False, random_state=None, log=None):
+        super().__init__(n_estimators, max_depth=max_depth, warm_start=warm_start, random_state=random_state)
+        self.log = log
+
+    def fit(self, X, y, sample_weight=None):
+        before = len(self.estimators_) if self.warm_start and hasattr(self, "estimators_") else 0
+        super().fit(X, y, sample_weight)
+        new = len(self.estimators_) - before
+        with _LOCK:
+            CountingForest.grown += new
+        if self.log is not None:
+            with open(self.log, "a") as file:
+                file.write(f"{new}\n")
+        return self

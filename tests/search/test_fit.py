@@ -153,7 +153,9 @@ class TestParallel:
     @pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
     def test_every_candidate_arrives(self, backend, full_search_class, iris, two_folds):
         with joblib.parallel_config(backend=backend):
-            search = full_search_class(SVC(), SPACE, n_iter=7, n_jobs=2, cv=two_folds, random_state=0).fit(*iris)
+            search = full_search_class(SVC(), SPACE, n_iter=7, n_jobs=2, cv=two_folds, random_state=0).fit(
+                *iris
+            )
         assert len(search.cv_results_["params"]) == 7
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 

@@ -64,10 +64,10 @@ class RandomSeat(HyperbandSearchCV):
     def fit(self, X, y=None, **params):
         self.n_iter = None if self.n_candidates == "exhaust" else self.n_candidates
         if self.min_resources == "exhaust":
-            # Ours always ends at max_resources, and begins where the number of candidates allows.
+            # Ours always ends at max_resources, and begins where the candidates allow.
             self.min_resources = "smallest"
         super().fit(X, y, **params)
-        # What the suite asks for beside the behaviour: two figures that say nothing new, and no further columns.
+        # Two figures that the suite asks for and that say nothing new, and none of the further columns.
         n, self.n_required_iterations_ = self.n_candidates_[0], 1
         while n >= self.factor**self.n_required_iterations_:
             self.n_required_iterations_ += 1
@@ -125,13 +125,13 @@ EXCLUDED = {
     "test_subsample_splitter_shapes": "tests a private class",
     "test_subsample_splitter_determinism": "tests a private class",
     "test_select_best_index": "calls a private method",
-    "test_aggressive_elimination": "aggressive_elimination repeats the lowest rung where resources are too few; "
-    "ours begins higher instead, and always ends at max_resources",
-    "test_min_max_resources": "ends where the factor leads, at 999 of 1000 samples, and counts possible iterations "
-    "from the lowest rung used; ours always ends at max_resources, see test_budget.py",
+    "test_aggressive_elimination": "aggressive_elimination repeats the lowest rung where resources are too "
+    "few; ours begins higher instead, and always ends at max_resources",
+    "test_min_max_resources": "ends where the factor leads, at 999 of 1000 samples, and counts possible "
+    "iterations from the lowest rung used; ours always ends at max_resources, see test_budget.py",
     "test_resource_parameter": "expects rungs 1, 3, 9 under max_resources=10; ours end at 10",
-    "test_base_estimator_inputs": "expects that test folds are subsampled with the training folds, and counts "
-    "calls of set_params",
+    "test_base_estimator_inputs": "expects that test folds are subsampled with the training folds, and "
+    "counts calls of set_params",
     "test_input_errors_randomized": "there is no 'exhaust' here",
     "test_min_resources_null": "an empty X is refused by the splitter first, in its own words",
 }
@@ -141,7 +141,7 @@ EXCLUDED_CASES = {
     },
     "test_input_errors": {
         "resource can only be 'n_samples' when max_resources='auto'": "ours takes it from the estimator",
-        "min_resources_=15 is greater than max_resources_=14": "worded otherwise, see test_budget_bad_input.py",
+        "min_resources_=15 is greater than max_resources_=14": "worded otherwise, see test_bad_budgets.py",
         "must yield consistent folds": "folds are made once, so that any splitter will do",
     },
 }
