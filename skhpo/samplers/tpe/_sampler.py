@@ -117,6 +117,10 @@ class TPESampler(Sampler):
     the same with d + 2, and ``gamma=0.15``                         -1.24  -1.05
     ==============================================================  =====  =====
 
+    The rule was chosen by this table, whose first four rows differ by a standard error or two: the
+    defaults on 20 seeds have -1.34 and -1.24. With random search Hyperband finds the best of its 143
+    trials here nearly always; where small resources say less, all will be closer together.
+
     In the mean of three such problems and 20 seeds, ``random_fraction`` of 1/6 and 0 were better than 1/3
     by 0.15 and 0.17 at a small bias, 0.08 and 0.13 at a large one: a third is insurance, as in BOHB.
 
