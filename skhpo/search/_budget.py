@@ -205,8 +205,8 @@ class HyperbandSearchCV(BaseBudgetSearchCV):
     ----------
     .. [1] L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: a novel bandit-based
        approach to hyperparameter optimization", JMLR 18, 2018, arXiv:1603.06560.
-    .. [2] S. Falkner, A. Klein and F. Hutter, "BOHB: robust and efficient hyperparameter optimization at scale",
-       ICML 2018, arXiv:1807.01774.
+    .. [2] S. Falkner, A. Klein and F. Hutter, "BOHB: robust and efficient hyperparameter optimization at
+       scale", ICML 2018, arXiv:1807.01774.
 
     Examples
     --------
