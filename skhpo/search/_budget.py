@@ -285,6 +285,8 @@ class ASHASearchCV(BaseBudgetSearchCV):
     ----------
     .. [1] L. Li, K. Jamieson, A. Rostamizadeh, E. Gonina, M. Hardt, B. Recht and A. Talwalkar, "A system for
        massively parallel hyperparameter tuning", MLSys 2020, arXiv:1810.05934.
+    .. [2] S. Falkner, A. Klein and F. Hutter, "BOHB: robust and efficient hyperparameter optimization at
+       scale", ICML 2018, arXiv:1807.01774.
 
     Examples
     --------
