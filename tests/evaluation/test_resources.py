@@ -67,5 +67,5 @@ def test_a_name_that_is_not_there():
 
 
 def test_a_length_that_is_no_number():
-    with pytest.raises(ValueError, match="'max_depth' of RandomForestClassifier, which is None"):
+    with pytest.raises(ValueError, match="'max_depth' of RandomForestClassifier"):
         lengths([FOREST], "max_depth")
