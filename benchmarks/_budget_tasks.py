@@ -47,7 +47,11 @@ class BudgetTask:
     unit: int
     n_samples: int
     n_classes: int = 2
-    scoring: str = "neg_log_loss"
+
+    @property
+    def scoring(self) -> str:
+        """What is maximised."""
+        return "roc_auc" if self.n_classes == 2 else "accuracy"
 
     @property
     def max_resources(self) -> int:

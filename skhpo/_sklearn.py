@@ -41,6 +41,7 @@ __all__ = [
     "fit_context",
     "network_has_stopped",
     "take_rows",
+    "validating_once",
 ]
 
 fit_context = _fit_context
@@ -334,6 +335,26 @@ def network_has_stopped(model: Any) -> bool:
     A learning rate that was lowered instead sets the count back.
     """
     return bool(model._no_improvement_count > model.n_iter_no_change)
+
+
+@contextmanager
+def validating_once(model: Any) -> Iterator[None]:
+    """Have an ``MLP*`` check and encode its data in the first of many ``partial_fit`` calls only.
+
+    On a thousand rows that takes as long as the epoch itself.
+    """
+    validated: list[Any] = []
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        if not validated:
+            validated.append(type(model)._validate_input(model, *args, **kwargs))
+        return validated[0]
+
+    model._validate_input = once
+    try:
+        yield
+    finally:
+        del model._validate_input
 
 
 @contextmanager

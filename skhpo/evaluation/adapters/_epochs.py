@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skhpo._sklearn import epochs_of_partial_fit, network_has_stopped
+from skhpo._sklearn import epochs_of_partial_fit, network_has_stopped, validating_once
 from skhpo.evaluation.adapters._base import Adapter, parameters
 
 
@@ -86,7 +86,7 @@ class Network(Adapter):
         shuffles = _Shuffles()
         shuffles.set_state(memo.generator)
         shuffles.order, shuffles.composes = memo.order, True
-        with parameters(model, random_state=shuffles):
+        with parameters(model, random_state=shuffles), validating_once(model):
             while len(model.loss_curve_) < resource and not network_has_stopped(model):
                 model.partial_fit(X, y, **fit_params)
         # partial_fit counts its own epoch only.
