@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-quality bench-overhead bench-gp-time bench-cmaes bench-budgets clean
+	bench bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -60,7 +60,7 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-budgets  ## All benchmarks (hours)
+bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets  ## All benchmarks (hours)
 
 bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
 	$(PY) benchmarks/quality.py $(ARGS)
@@ -70,6 +70,9 @@ bench-overhead: $(VENV)/.bench  ## Cost beside the fits, against RandomizedSearc
 
 bench-gp-time: $(VENV)/.bench  ## Samplers' own time for each candidate
 	$(PY) benchmarks/gp_time.py $(ARGS)
+
+bench-units: $(VENV)/.core  ## Trees that halving and Hyperband grow, counted
+	$(PY) benchmarks/budget_units.py
 
 bench-budgets: $(VENV)/.bench  ## Cost and quality of training on, against training in full (hours)
 	$(PY) benchmarks/budgets.py $(ARGS)

@@ -174,9 +174,7 @@ class BaseSampledSearchCV(SearchCVParts):
         n_splits = len(inputs.splits)
         n_fits = None if plan.n_jobs is None else plan.n_jobs * n_splits
         if self.verbose > 0:
-            message = f"Fitting {n_splits} folds for each of {plan.describe()}"
-            if n_fits is not None:
-                message += f", totalling {n_fits} fits"
+            message = plan.describe(n_splits)
             if self.timeout is not None:
                 message += f", until {self.timeout} seconds are over"
             print(message)

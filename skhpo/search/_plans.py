@@ -61,6 +61,11 @@ class Plan(ABC):
 class FullPlan(Plan):
     """Every candidate is trained in full, once."""
 
+    def describe(self, n_splits: int) -> str:
+        """scikit-learn's own words."""
+        message = super().describe(n_splits)
+        return message if self.n_jobs is None else f"{message}, totalling {self.n_jobs * n_splits} fits"
+
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Plain cross-validation."""
         return CrossValidation(**common)
@@ -89,6 +94,11 @@ class BudgetPlan(Plan):
         """Cross-validation that trains on, with its checkpoints opened."""
         checkpoints = stack.enter_context(open_checkpoints(in_process=executor.in_process))
         return BudgetedCrossValidation(**common, plan=self.resources, checkpoints=checkpoints, seed=self.seed)
+
+    def describe(self, n_splits: int) -> str:
+        """With the rungs, and how many fits there may be."""
+        message = f"{super().describe(n_splits)} in rungs of {list(self.ladder[self.first :])}"
+        return message if self.n_jobs is None else f"{message}, at most {self.n_jobs * n_splits} fits"
 
     def columns(self, journal: MemoryJournal) -> dict[str, Any]:
         """Rung, resource and bracket of each row, and what the candidate cost up to it."""
