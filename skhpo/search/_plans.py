@@ -38,11 +38,12 @@ class Plan(ABC):
     n_candidates: int | None
     n_jobs: int | None
 
-    def describe(self) -> str:
-        """The candidates, in words of a message."""
-        return (
+    def describe(self, n_splits: int) -> str:
+        """What is going to be done, in a sentence that begins like scikit-learn's."""
+        many = (
             "as many candidates as come" if self.n_candidates is None else f"{self.n_candidates} candidates"
         )
+        return f"Fitting {n_splits} folds for each of {many}"
 
     @abstractmethod
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:

@@ -483,3 +483,21 @@ class TestCheckpoints:
         expected = clone(search).fit(*data).cv_results_
         monkeypatch.setattr(_checkpoints.MemoryCheckpoints, "load", lambda self, trial, fold: None)
         assert_same_results(search.fit(*data).cv_results_, expected)
+
+
+class TestMessages:
+    def test_rungs_are_told(self, data, capsys):
+        search = HyperbandSearchCV(
+            Learns(),
+            {"x": (0.0, 1.0)},
+            resource="length",
+            max_resources=9,
+            cv=TWO_FOLDS,
+            verbose=1,
+            random_state=0,
+        )
+        search.fit(*data)
+        # 9 + 3 + 1 + 5 + 1 + 3 jobs of two folds.
+        assert capsys.readouterr().out == (
+            "Fitting 2 folds for each of 17 candidates in rungs of [1, 3, 9], at most 44 fits\n"
+        )
