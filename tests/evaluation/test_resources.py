@@ -62,7 +62,7 @@ def test_a_parameter_that_nothing_is_trained_on_by():
 
 
 def test_a_name_that_is_not_there():
-    with pytest.raises(ValueError, match="resource=trees .* its training length is 'n_estimators'"):
+    with pytest.raises(ValueError, match=r"resource=trees .* its training length is 'n_estimators'"):
         adapter_for(FOREST, "trees")
 
 

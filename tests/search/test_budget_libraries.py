@@ -1,0 +1,91 @@
+"""Boosters, networks and nets under budgets, in this process and in workers."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import make_classification
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skhpo import ASHASearchCV, HyperbandSearchCV
+from tests.search.helpers import assert_same_results
+
+X, Y = make_classification(150, 8, n_informative=5, random_state=0)
+X = X.astype(np.float32)
+FOLDS = StratifiedKFold(2)
+
+
+def lightgbm():
+    lightgbm = pytest.importorskip("lightgbm")
+    return lightgbm.LGBMClassifier(random_state=0, n_jobs=1, verbose=-1), "num_leaves"
+
+
+def xgboost():
+    xgboost = pytest.importorskip("xgboost")
+    return xgboost.XGBClassifier(random_state=0, n_jobs=1), "max_leaves"
+
+
+def network():
+    return make_pipeline(StandardScaler(), MLPClassifier((16,), random_state=0)), "mlpclassifier__batch_size"
+
+
+def transformed():
+    regressor = TransformedTargetRegressor(
+        GradientBoostingRegressor(random_state=0), transformer=StandardScaler()
+    )
+    return make_pipeline(StandardScaler(), regressor), "transformedtargetregressor__regressor__max_leaf_nodes"
+
+
+def search_of(build, search_class=HyperbandSearchCV, **options):
+    estimator, name = build()
+    space = {name: (2, 60)}
+    return search_class(estimator, space, n_iter=17, max_resources=9, cv=FOLDS, random_state=0, **options)
+
+
+@pytest.mark.parametrize("build", [lightgbm, xgboost, network, transformed])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_scores_are_those_of_training_at_once(build, n_jobs):
+    search = search_of(build, n_jobs=n_jobs).fit(X, Y)
+    table = search.cv_results_
+    assert search.n_resources_ == [1, 3, 9]
+    for params, score in zip(table["params"], table["mean_test_score"], strict=True):
+        at_once = clone(search.estimator).set_params(**params)
+        assert cross_val_score(at_once, X, Y, cv=FOLDS).mean() == pytest.approx(score, abs=1e-12)
+
+
+def net():
+    torch = pytest.importorskip("torch")
+    skorch = pytest.importorskip("skorch")
+    estimator = skorch.NeuralNetClassifier(
+        torch.nn.Linear,
+        module__in_features=8,
+        module__out_features=2,
+        criterion=torch.nn.CrossEntropyLoss,
+        batch_size=16,
+        train_split=None,
+        verbose=0,
+    )
+    return estimator, "batch_size"
+
+
+@pytest.mark.parametrize("search_class", [HyperbandSearchCV, ASHASearchCV])
+def test_nets_are_the_same_whatever_torch_drew_before(search_class):
+    torch = pytest.importorskip("torch")
+    tables = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        search = search_of(net, search_class, refit=False).fit(X, Y)
+        tables.append(search.cv_results_)
+    assert_same_results(*tables)
+    assert len(set(tables[0]["mean_test_score"])) > 3
+
+
+def test_nets_in_workers_are_those_of_this_process():
+    serial = search_of(net, refit=False).fit(X, Y)
+    workers = search_of(net, refit=False, n_jobs=2).fit(X, Y)
+    assert_same_results(serial.cv_results_, workers.cv_results_)
