@@ -9,6 +9,8 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 PINS := constraints/tests.txt
 EXAMPLES := $(wildcard examples/*.py)
+# Arguments of examples that take minutes as they stand.
+ARGS_budget_forest_boosting.py := --rows 1000 --units 9
 
 # One core for each worker: more threads than cores only wait for each other.
 export OMP_NUM_THREADS ?= 1
@@ -16,7 +18,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets clean
+	bench bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
+	bench-checkpoints clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -37,7 +40,8 @@ quickstart: $(VENV)/.core  ## Search a support vector machine on digits, four wa
 	$(PY) examples/quickstart.py
 
 examples: $(VENV)/.test  ## Run all examples
-	@set -e; for example in $(EXAMPLES); do echo "== $$example"; $(PY) $$example; done
+	@set -e; $(foreach example,$(EXAMPLES),\
+		echo "== $(example)"; $(PY) $(example) $(ARGS_$(notdir $(example)));)
 
 test: $(VENV)/.test  ## Tests and doctests
 	$(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
@@ -60,7 +64,7 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets  ## All benchmarks (hours)
+bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets bench-checkpoints  ## All benchmarks (hours)
 
 bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
 	$(PY) benchmarks/quality.py $(ARGS)
@@ -76,6 +80,9 @@ bench-units: $(VENV)/.core  ## Trees that halving and Hyperband grow, counted
 
 bench-budgets: $(VENV)/.bench  ## Cost and quality of training on, against training in full (hours)
 	$(PY) benchmarks/budgets.py $(ARGS)
+
+bench-checkpoints: $(VENV)/.core  ## Memory and disk that checkpoints of forests take
+	$(PY) benchmarks/checkpoints.py $(ARGS)
 
 bench-cmaes: $(VENV)/.bench  ## Evaluations to 1e-8 against the cma package
 	$(PY) benchmarks/cmaes_evaluations.py $(ARGS)
