@@ -41,7 +41,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import skhpo.search._plans as plans
 from skhpo import ASHASearchCV, HyperbandSearchCV
-from skhpo.evaluation._checkpoints import Checkpoint, Checkpoints, FileCheckpoints, open_checkpoints
+from skhpo.evaluation._checkpoints import Checkpoints, FileCheckpoints, open_checkpoints
 from skhpo.schedulers import resource_ladder
 
 N_TREES = 1000
@@ -93,7 +93,8 @@ class Largest:
     Attributes
     ----------
     n_kept, n_trees : int
-        Checkpoints at once, and trees in them (only of those in memory).
+        Checkpoints at once, and trees in them. Trees are counted in memory only, where a checkpoint that is
+        taken up shares its list with the model that is being trained on and grows with it.
     disk, memory : float
         MB; memory over what it was at the beginning.
     """
@@ -177,8 +178,7 @@ def watch_forest(params: dict[str, Any], n_samples: int) -> tuple[float, dict[in
     memory, trees, pickled = resident() - before, forest.estimators_, {}
     for length in resource_ladder(BUDGET["min_resources"], N_TREES, BUDGET["factor"]):
         forest.estimators_ = trees[:length]
-        checkpoint = pickle.dumps(Checkpoint(forest, None), protocol=pickle.HIGHEST_PROTOCOL)
-        pickled[length] = len(checkpoint) / MB
+        pickled[length] = len(pickle.dumps(forest, protocol=pickle.HIGHEST_PROTOCOL)) / MB
     return memory, pickled
 
 

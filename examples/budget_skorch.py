@@ -61,7 +61,6 @@ def main():
     parser.add_argument("--device", default="cpu", help="where nets are trained: cpu or cuda")
     parser.add_argument("--epochs", type=int, default=27, help="of the full training")
     parser.add_argument("--sampler", default="random", help="tpe makes it BOHB")
-    parser.add_argument("--jobs", type=int, default=1, help="nets trained at once")
     args = parser.parse_args()
 
     X, y = load_digits(return_X_y=True)
@@ -78,7 +77,7 @@ def main():
         device=args.device,
         verbose=0,
     )
-    search = HyperbandSearchCV(net, SPACE, sampler=args.sampler, cv=3, n_jobs=args.jobs, random_state=0)
+    search = HyperbandSearchCV(net, SPACE, sampler=args.sampler, cv=3, random_state=0)
     start = time.perf_counter()
     search.fit(X_train, y_train)
     seconds = time.perf_counter() - start
