@@ -62,9 +62,9 @@ def _halving(i: int) -> Search:
     return build
 
 
-def _ours(search_class: type, **options: Any) -> Search:
+def _ours(search_class: type, first: int = 1, **options: Any) -> Search:
     def build(task: BudgetTask, estimator: BaseEstimator, common: dict[str, Any]) -> BaseEstimator:
-        resources = {"min_resources": task.unit, "max_resources": task.max_resources}
+        resources = {"min_resources": first * task.unit, "max_resources": task.max_resources}
         return search_class(estimator, task.space, **resources, **options, **common)
 
     return build
@@ -74,8 +74,9 @@ SEARCHES: dict[str, Search] = {
     REFERENCE: _random,
     **{f"halving-{i}": _halving(i) for i in range(4)},
     "hyperband": _ours(HyperbandSearchCV),
-    "bohb-100": _ours(HyperbandSearchCV, n_iter=100, sampler="tpe"),
+    "bohb": _ours(HyperbandSearchCV, n_iter=96, sampler="tpe"),
     "asha": _ours(ASHASearchCV, n_iter=81),
+    "asha-3": _ours(ASHASearchCV, n_iter=81, first=3),
 }
 
 ROWS = {
@@ -83,7 +84,7 @@ ROWS = {
     "halving": ["halving-0"],
     # Costs what Hyperband costs: four searches, of which the one with the best score is taken.
     "halving-x4": [f"halving-{i}" for i in range(4)],
-    **{name: [name] for name in ("hyperband", "bohb-100", "asha")},
+    **{name: [name] for name in ("hyperband", "bohb", "asha", "asha-3")},
 }
 """Rows of the table, and the searches that each is made of."""
 

@@ -39,6 +39,7 @@ __all__ = [
     "epochs_of_partial_fit",
     "fit_and_score",
     "fit_context",
+    "n_samples",
     "network_has_stopped",
     "take_rows",
     "validating_once",
@@ -146,7 +147,12 @@ class CrossValidationInputs:
     @property
     def n_samples(self) -> int:
         """Rows of X."""
-        return _num_samples(self.X)
+        return n_samples(self.X)
+
+
+def n_samples(X: Any) -> int:
+    """Rows of X, whatever holds them."""
+    return int(_num_samples(X))
 
 
 class CallbackContexts:

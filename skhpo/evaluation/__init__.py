@@ -2,7 +2,7 @@
 
 from skhpo.evaluation._budgets import BudgetedCrossValidation
 from skhpo.evaluation._checkpoints import Checkpoints, open_checkpoints
-from skhpo.evaluation._cross_validation import CrossValidation
+from skhpo.evaluation._cross_validation import Call, CrossValidation
 from skhpo.evaluation._objective import Objective
 from skhpo.evaluation._resources import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
 from skhpo.evaluation.adapters import Adapter, FreshFit, find_adapter, register_adapter
@@ -11,6 +11,7 @@ __all__ = [
     "N_SAMPLES",
     "Adapter",
     "BudgetedCrossValidation",
+    "Call",
     "Checkpoints",
     "CrossValidation",
     "FreshFit",

@@ -45,6 +45,7 @@ class BudgetedCrossValidation(CrossValidation):
         options["training"] = Training(
             adapter=length.adapter,
             length=own,
+            full=length.full,
             is_last=_resource(job) >= self.plan.max_resources,
             checkpoints=self.checkpoints,
             trial=trial.number,

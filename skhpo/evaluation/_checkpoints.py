@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import sys
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
@@ -25,10 +26,13 @@ class Checkpoint:
     model : estimator
     memo : object
         What its adapter wants to know when it trains on.
+    length : int
+        How far it was trained, in its own units.
     """
 
     model: Any
     memo: Any
+    length: int
 
 
 class Checkpoints(ABC):
@@ -42,8 +46,8 @@ class Checkpoints(ABC):
         """Keep a checkpoint in place of the last one."""
 
     @abstractmethod
-    def load(self, trial: int, fold: int) -> Checkpoint | None:
-        """The last checkpoint, or None."""
+    def load(self, trial: int, fold: int, like: Any = None) -> Checkpoint | None:
+        """The last checkpoint, or None; of a model of the classes of ``like``."""
 
     @abstractmethod
     def drop(self, trial: int) -> None:
@@ -75,7 +79,7 @@ class MemoryCheckpoints(Checkpoints):
         """Keep the model, no copy of it."""
         self._kept.setdefault(trial, {})[fold] = checkpoint
 
-    def load(self, trial: int, fold: int) -> Checkpoint | None:
+    def load(self, trial: int, fold: int, like: Any = None) -> Checkpoint | None:
         """The model that was kept."""
         return self._kept.get(trial, {}).get(fold)
 
@@ -104,6 +108,7 @@ class FileCheckpoints(Checkpoints):
 
     def save(self, trial: int, fold: int, checkpoint: Checkpoint) -> None:
         """Write the model; a model that cannot be pickled, or a full disk, is told in a warning."""
+        _show_script_classes(checkpoint.model)
         path = self._path(trial, fold)
         partial = path.with_suffix(".partial")
         try:
@@ -123,12 +128,21 @@ class FileCheckpoints(Checkpoints):
                 stacklevel=2,
             )
 
-    def load(self, trial: int, fold: int) -> Checkpoint | None:
-        """Read the model, if it is there."""
+    def load(self, trial: int, fold: int, like: Any = None) -> Checkpoint | None:
+        """Read the model, if it is there and can be read."""
+        _show_script_classes(like)
         try:
             with self._path(trial, fold).open("rb") as file:
                 return pickle.load(file)
         except FileNotFoundError:
+            return None
+        except Exception as error:
+            # Whatever the unpickling of somebody's model raises.
+            warnings.warn(
+                f"A model that was kept between rungs could not be read and is trained again from the "
+                f"beginning: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
             return None
 
     def drop(self, trial: int) -> None:
@@ -139,6 +153,20 @@ class FileCheckpoints(Checkpoints):
     def close(self) -> None:
         """Delete the directory."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _show_script_classes(model: Any) -> None:
+    """Let pickle find the classes of the user's script in this process.
+
+    A worker got them by value, and its ``__main__`` does not have them; pickle, which libraries may call by
+    themselves (skorch does), takes classes by name.
+    """
+    main = sys.modules["__main__"]
+    parameters = model.get_params(deep=True) if hasattr(model, "get_params") else {}
+    for value in (model, *parameters.values()):
+        cls = value if isinstance(value, type) else type(value)
+        if cls.__module__ == "__main__" and not hasattr(main, cls.__qualname__):
+            setattr(main, cls.__qualname__, cls)
 
 
 def _write(path: Path, value: Any) -> None:

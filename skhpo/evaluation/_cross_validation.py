@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from skhpo._records import Job, Trial
 from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score
 
-Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+"""A function with its positional and keyword arguments."""
 
 
 @dataclass(frozen=True)

@@ -48,15 +48,16 @@ class ResourcePlan:
         "auto", "n_samples" or the name of a parameter.
     max_resources : int
         Resource of the full training.
-    in_own_units : bool
-        Whether the resource is the length itself, and not a part of each model's own.
+    unit : str or None
+        The resource is the length itself of models that have it under this name; None where it is a part
+        of each model's own length.
     n_samples : int
         All there are.
     """
 
     resource: str
     max_resources: int
-    in_own_units: bool
+    unit: str | None
     n_samples: int
 
     def length(self, model: Any) -> Length:
@@ -68,7 +69,7 @@ class ResourcePlan:
             If the model has no such resource, or does not tell its full length where that is needed.
         """
         adapter = adapter_for(model, self.resource)
-        if self.in_own_units:
+        if self.unit == (N_SAMPLES if adapter is None else adapter.resource):
             return Length(adapter, self.max_resources, self.max_resources)
         full = self.n_samples if adapter is None else own_length(adapter, model)
         return Length(adapter, full, self.max_resources)
@@ -103,16 +104,17 @@ def plan_resources(
     """
     kinds = [(adapter_for(model, resource), model) for model in models]
     names = {N_SAMPLES if adapter is None else adapter.resource for adapter, _ in kinds}
-    in_own_units = len(names) == 1
+    unit = names.pop() if len(names) == 1 else None
     if max_resources == "auto":
-        trained = [own_length(adapter, model) for adapter, model in kinds if adapter is not None]
-        longest = min(trained, default=n_samples)
-        in_own_units = in_own_units and len(set(trained)) <= 1
+        lengths = [own_length(adapter, model) for adapter, model in kinds if adapter is not None]
+        most = min(lengths, default=n_samples)
+        if len(set(lengths)) > 1:
+            unit = None
     else:
-        longest = int(max_resources)
-        if names == {N_SAMPLES} and longest > n_samples:
-            raise ValueError(f"max_resources={longest} is greater than the number of samples, {n_samples}.")
-    return ResourcePlan(resource, longest, in_own_units, n_samples)
+        most = int(max_resources)
+        if unit == N_SAMPLES and most > n_samples:
+            raise ValueError(f"max_resources={most} is greater than the number of samples, {n_samples}.")
+    return ResourcePlan(resource, most, unit, n_samples)
 
 
 def adapter_for(model: Any, resource: str) -> Adapter | None:
@@ -133,6 +135,12 @@ def adapter_for(model: Any, resource: str) -> Adapter | None:
         raise ValueError(
             f"Cannot use resource={resource} which is not supported by estimator "
             f"{type(model).__name__}{known}. Allowed are 'auto', 'n_samples' and the names of its parameters."
+        )
+    value = model.get_params()[resource]
+    if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__")):
+        raise ValueError(
+            f"Cannot use resource={resource}: a resource is a number of steps, and {resource!r} of "
+            f"{type(model).__name__} is {value!r}."
         )
     return FreshFit(resource)
 

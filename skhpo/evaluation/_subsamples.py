@@ -30,15 +30,19 @@ class NestedSubsamples:
             _order(_indices(train), y, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(fold,))))
             for fold, (train, _) in enumerate(splits)
         ]
+        self._cut: dict[tuple[int, int], np.ndarray] = {}
 
     def at(self, fold: int, numerator: int, denominator: int) -> np.ndarray:
         """Training indices of a fold's subsample of numerator / denominator, in ascending order.
 
-        Never less than one sample. Ascending, because the order of samples means something to some
-        estimators (time series), and the order of a subsample nothing to any.
+        Always the same object, and never less than one sample. Ascending, because the order of samples means
+        something to some estimators (time series), and the order of a subsample nothing to any.
         """
         order = self._orders[fold]
-        return np.sort(order[: max(1, len(order) * numerator // denominator)])
+        key = fold, max(1, len(order) * numerator // denominator)
+        if key not in self._cut:
+            self._cut[key] = np.sort(order[: key[1]])
+        return self._cut[key]
 
 
 def _indices(train: Any) -> np.ndarray:

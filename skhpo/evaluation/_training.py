@@ -18,8 +18,8 @@ class Training:
     Attributes
     ----------
     adapter : Adapter
-    length : int
-        In the model's own units.
+    length, full : int
+        How far to train now, and how far at most, in the model's own units.
     is_last : bool
         Whether nothing can follow, so that nothing need be kept.
     checkpoints : Checkpoints
@@ -29,6 +29,7 @@ class Training:
 
     adapter: Adapter
     length: int
+    full: int
     is_last: bool
     checkpoints: Checkpoints
     trial: int
@@ -37,17 +38,22 @@ class Training:
 
     def train(self, model: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> Any:
         """Train a model on from its checkpoint, else from the beginning, in place; its memo."""
-        checkpoint = self.checkpoints.load(self.trial, self.fold)
+        checkpoint = self.checkpoints.load(self.trial, self.fold, like=model)
         if checkpoint is None:
+            # What the adapter takes for the whole way, of which it goes a part.
+            model.set_params(**{self.adapter.resource: self.full})
             return self.adapter.begin(model, self.length, X, y, fit_params, self.seed)
         # The model stays the object it is, which scikit-learn is about to score.
         model.__dict__.update(vars(checkpoint.model))
+        if checkpoint.length >= self.length:
+            # Of a model with few units two rungs may be the same length.
+            return checkpoint.memo
         return self.adapter.extend(model, self.length, X, y, fit_params, checkpoint.memo)
 
     def keep(self, model: Any, memo: Any, fit_params: Mapping[str, Any]) -> None:
         """Put a model by, if it can be trained on and may come to it."""
         if not self.is_last and self.adapter.can_extend(model, fit_params):
-            self.checkpoints.save(self.trial, self.fold, Checkpoint(model, memo))
+            self.checkpoints.save(self.trial, self.fold, Checkpoint(model, memo, self.length))
 
 
 def train_and_score(estimator: Any, X: Any, y: Any, *, training: Training, **options: Any) -> dict[str, Any]:

@@ -9,10 +9,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from skhpo.evaluation import Call
 from skhpo.execution._joblib import JoblibPool
-
-Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-"""A function with its positional and keyword arguments."""
 
 
 class Executor(ABC):

@@ -144,12 +144,12 @@ def hyperband_brackets(
     Notes
     -----
     Where ``n_trials`` is given, a single bracket grows or shrinks to it: successive halving of that
-    many. Several brackets are passed over as often as they are filled entirely, and the rest
-    makes one smaller pass, in which every bracket has its proportion (largest remainders). A bracket
-    of m trials, fewer than it should have, begins at the lowest level from which one of them
-    reaches the top: s is the largest one with eta^s <= m, and so even a single trial
-    is trained in full. A ladder of one level leaves nothing to choose: all trials are trained in full, and
-    without ``n_trials`` Algorithm 1 has one.
+    many, from the lowest level from which one of them reaches the top by the rule, s being the largest one
+    with eta^s <= m. Several brackets are passed over as often as they are filled entirely, and the rest
+    makes one smaller pass, in which every bracket has its proportion of trials (largest remainders) and,
+    nearly, of units: its rungs are those of a full pass and keep max(1, floor(m * eta^-i)), but for the
+    first ones if all of them would be kept. A single trial is trained in full at once. A ladder of one
+    level leaves nothing to choose: all trials are trained in full, and without ``n_trials`` Algorithm 1 has one.
 
     Examples
     --------
@@ -178,7 +178,8 @@ def hyperband_brackets(
     else:
         n_passes, n_rest = divmod(n_trials, sum(n_starts))
         sizes = n_starts * n_passes + largest_remainders(n_rest, n_starts)
-    return tuple(_bracket(ladder, eta, i % n_kept, m) for i, m in enumerate(sizes) if m)
+    make = _halving_run if n_kept == 1 else _part_of_pass
+    return tuple(make(ladder, eta, i % n_kept, m) for i, m in enumerate(sizes) if m)
 
 
 def bracket_units(bracket: Sequence[Rung], *, from_scratch: bool = False) -> int:
@@ -251,11 +252,19 @@ def largest_remainders(n: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
-def _bracket(ladder: tuple[int, ...], eta: Fraction, lowest: int, m: int) -> Bracket:
+def _halving_run(ladder: tuple[int, ...], eta: Fraction, lowest: int, m: int) -> Bracket:
     """The table of m trials that begin at a level, or above where they are too few to halve from there."""
     s = len(ladder) - 1 - lowest
     while eta**s > m:
         s -= 1
-    bottom = len(ladder) - 1 - s
-    # Algorithm 1, line 5.
-    return tuple(Rung(math.floor(m / eta**i), ladder[bottom + i], bottom + i) for i in range(s + 1))
+    return _part_of_pass(ladder, eta, len(ladder) - 1 - s, m)
+
+
+def _part_of_pass(ladder: tuple[int, ...], eta: Fraction, lowest: int, m: int) -> Bracket:
+    """The table of m trials that begin at a level, one of whom at least is kept to the end."""
+    levels = range(lowest, len(ladder))
+    # Algorithm 1, line 5, where it leaves one.
+    rungs = [Rung(max(1, math.floor(m / eta**i)), ladder[k], k) for i, k in enumerate(levels)]
+    while len(rungs) > 1 and rungs[1].n_trials == m:
+        del rungs[0]
+    return tuple(rungs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from abc import abstractmethod
 from contextlib import ExitStack
 from numbers import Integral, Real
@@ -20,7 +19,7 @@ from skhpo.execution import Never, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal
 from skhpo.samplers import GridSampler, Sampler
 from skhpo.search._plans import Plan
-from skhpo.search._validation import check_initial_candidates, check_names, check_refit
+from skhpo.search._validation import check_initial_candidates, check_names, check_refit, warn_user
 from skhpo.space import Space, as_space
 
 _ONLY_SOMETIMES_FITTED = (
@@ -234,8 +233,7 @@ class BaseSampledSearchCV(SearchCVParts):
                 f"Running {available} iterations. n_iter=None evaluates all points without a warning."
             )
         if message is not None:
-            # The caller of fit, past scikit-learn's wrapper around it.
-            warnings.warn(message, UserWarning, stacklevel=4)
+            warn_user(message)
         return int(min(available, self.n_iter))
 
     def _available(self, space: Space, sampler: Sampler, n_initial: int) -> float:

@@ -17,7 +17,7 @@ from skhpo.schedulers import ASHA, Hyperband, Scheduler, hyperband_brackets, res
 from skhpo.search._base import BaseSampledSearchCV
 from skhpo.search._docs import documented
 from skhpo.search._plans import BudgetPlan
-from skhpo.search._validation import representatives
+from skhpo.search._validation import representatives, warn_user
 from skhpo.space import Space
 
 
@@ -95,6 +95,11 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         resources = self._plan_resources(inputs, space)
         least = self._least_resources(inputs, space, resources)
         ladder = resource_ladder(least, resources.max_resources, self.factor)
+        if len(ladder) == 1:
+            warn_user(
+                f"From min_resources={least} to max_resources={ladder[0]} there is no step of factor="
+                f"{self.factor}: all candidates are trained in full and none is stopped early."
+            )
         scheduler, n_candidates, n_jobs, first = self._schedule(ladder, space, sampler, n_initial)
         return BudgetPlan(sampler, scheduler, n_candidates, n_jobs, resources, ladder, first, seed)
 
@@ -121,7 +126,7 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
             enough = 2 * len(inputs.splits)
             if is_classifier(self.estimator):
                 enough *= len(np.unique(inputs.y))
-            full = most if resources.in_own_units else inputs.n_samples
+            full = inputs.n_samples if resources.unit is None else most
             return min(most, -(-enough * most // full))
         if self.min_resources > most:
             raise ValueError(f"min_resources={self.min_resources} is greater than max_resources={most}.")
@@ -237,7 +242,7 @@ class HyperbandSearchCV(BaseBudgetSearchCV):
         if self.n_iter is not None:
             n_candidates = self._count_candidates(space, sampler, n_initial)
         else:
-            one_pass = sum(bracket[0].n_trials for bracket in brackets)
+            one_pass = max(n_initial, sum(bracket[0].n_trials for bracket in brackets))
             n_candidates = int(min(one_pass, self._available(space, sampler, n_initial)))
         brackets = hyperband_brackets(ladder, self.factor, n_brackets, n_candidates)
         n_jobs = sum(rung.n_trials for bracket in brackets for rung in bracket)
@@ -258,7 +263,8 @@ class ASHASearchCV(BaseBudgetSearchCV):
     {space}
     n_iter : int or None, default=50
         Number of candidates in all, ``initial_candidates`` included. None goes on until ``timeout``, or until
-        a finite space has no more.
+        a finite space has no more; without an end in sight every candidate may still be promoted, and its
+        model is kept.
     {budget_timeout}
     {budget}
     brackets : int, default=1

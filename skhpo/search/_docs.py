@@ -39,9 +39,9 @@ BUDGET_PARAMETERS = """
         what is between. "smallest" is 1, and of samples two for each fold (and class).
     max_resources : int or "auto", default="auto"
         Resource of the full training. "auto" is what the estimator says itself (``n_estimators=300``), or
-        all samples. Where candidates differ in what they call it (a choice of models), each is
-        trained to its own full length, and this is the number of units that every length is divided
-        into, by default the shortest of them.
+        all samples. Where candidates have lengths of different names, or with "auto" of different sizes (a
+        choice of models), each is trained to its own full length, and this is the number of units that
+        every length is divided into, by default the shortest of them.
     factor : float, default=3
         One of so many goes on, with so many times the resource. Greater than 1.
 """.strip("\n")
@@ -119,9 +119,9 @@ ATTRIBUTES = """
 BUDGET_ATTRIBUTES = """
     n_resources_ : list of int
         Resource of each rung, ascending. The rows of ``cv_results_`` are candidates in a rung, with the
-        further columns ``iter`` (the rung), ``n_resources``, ``bracket`` and ``total_fit_time``, the
-        seconds that all folds of the candidate took up to this rung. ``best_index_`` is a row
-        of the largest resource; a callable ``refit`` is given those rows only.
+        further columns ``candidate`` (its number), ``iter`` (the rung), ``n_resources``, ``bracket`` and
+        ``total_fit_time``, the seconds that all folds of the candidate took up to this rung.
+        ``best_index_`` is a row of the largest resource; a callable ``refit`` is given those rows only.
     n_candidates_ : list of int
         Candidates that were evaluated in each rung, over all brackets.
     n_iterations_ : int

@@ -102,7 +102,7 @@ class BudgetPlan(Plan):
         return message if self.n_jobs is None else f"{message}, at most {self.n_jobs * n_splits} fits"
 
     def columns(self, journal: MemoryJournal) -> dict[str, Any]:
-        """Rung, resource and bracket of each row, and what the candidate cost up to it."""
+        """Candidate, rung, resource and bracket of each row, and what the candidate cost up to it."""
         jobs = journal.jobs()
         cost: dict[int, float] = defaultdict(float)
         totals = {}
@@ -110,6 +110,7 @@ class BudgetPlan(Plan):
             cost[job.trial] += sum(outcome["fit_time"] for outcome in journal.outcomes(job))
             totals[job] = cost[job.trial]
         return {
+            "candidate": np.array([job.trial for job in jobs]),
             "iter": np.array([self._iteration(job) for job in jobs]),
             "n_resources": np.array([job.resource for job in jobs]),
             "bracket": np.array([job.bracket for job in jobs]),

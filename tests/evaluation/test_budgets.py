@@ -1,10 +1,15 @@
 """Tasks of a budgeted search, one by one."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from skhpo._records import Job, Trial
@@ -105,3 +110,28 @@ def test_a_failed_fit_keeps_nothing():
 def test_jobs_without_a_resource_are_refused():
     with pytest.raises(ValueError, match="jobs with a resource"):
         evaluation(SVC()).fraction(Job(0))
+
+
+def test_rungs_of_the_same_length_take_the_model_as_it_is():
+    tasks = evaluation(RandomForestClassifier(n_estimators=3, random_state=0), max_resources=3)
+    short = BudgetedCrossValidation(
+        **{**vars(tasks), "plan": replace(tasks.plan, max_resources=9, unit=None), "_lengths": {}}
+    )
+    first = trial(max_depth=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for resource, n_trees in ((3, 1), (4, 1), (5, 1), (6, 2), (9, 3)):
+            outcome = do(short, first, Job(0, resource))
+            assert outcome["fit_error"] is None
+            assert short.params(first, Job(0, resource))["n_estimators"] == n_trees
+
+
+def test_a_short_training_does_not_complain_that_it_is_short():
+    tasks = evaluation(MLPClassifier(max_iter=20, random_state=0))
+    first = trial(alpha=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        do(tasks, first, Job(0, 2))
+        do(tasks, first, Job(0, 6))
+    with pytest.warns(ConvergenceWarning):
+        do(tasks, trial(1, alpha=1e-3), Job(1, 20))

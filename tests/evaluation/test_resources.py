@@ -69,3 +69,17 @@ def test_a_name_that_is_not_there():
 def test_a_length_that_is_no_number():
     with pytest.raises(ValueError, match="'max_depth' of RandomForestClassifier"):
         lengths([FOREST], "max_depth")
+
+
+def test_a_model_of_another_kind_is_never_given_the_number():
+    # The plan was made for forests; a model without a length may still come out of a distribution.
+    plan = plan_resources([FOREST], "auto", 9, n_samples=400)
+    assert (plan.length(FOREST).name, plan.length(FOREST).full) == ("n_estimators", 9)
+    assert (plan.length(SVC()).name, plan.length(SVC()).full) == ("n_samples", 400)
+    assert (plan.length(BOOSTING).name, plan.length(BOOSTING).full) == ("max_iter", 200)
+
+
+@pytest.mark.parametrize("name", ["criterion", "min_weight_fraction_leaf", "bootstrap"])
+def test_a_parameter_that_is_no_number_of_steps(name):
+    with pytest.raises(ValueError, match=f"Cannot use resource={name}: a resource is a number of steps"):
+        adapter_for(FOREST, name)

@@ -1,5 +1,6 @@
 """Tables of rungs and brackets against values worked by hand from Algorithm 1 of Li et al. (2018)."""
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 
@@ -165,11 +166,33 @@ def test_less_than_a_pass_is_split_in_proportion():
     # 46: 27 <= 46 < 81, three promotions; 19: 9 <= 19 < 27, two; 8 and 5: one; 3: none by its own bracket.
     brackets = hyperband_brackets(resource_ladder(1, 81, 3), 3, n_trials=81)
     assert [pairs(bracket) for bracket in brackets] == [
-        [(46, 3), (15, 9), (5, 27), (1, 81)],
-        [(19, 9), (6, 27), (2, 81)],
-        [(8, 27), (2, 81)],
+        [(46, 1), (15, 3), (5, 9), (1, 27), (1, 81)],
+        [(19, 3), (6, 9), (2, 27), (1, 81)],
+        [(8, 9), (2, 27), (1, 81)],
         [(5, 27), (1, 81)],
         [(3, 81)],
+    ]
+    # 178 + 183 + 162 + 189 + 243 units: 0.57 of the candidates for 0.60 of the units of a pass.
+    assert sum(map(bracket_units, brackets)) == 955
+
+
+def test_more_candidates_cost_more():
+    units = [
+        sum(map(bracket_units, hyperband_brackets(resource_ladder(1, 81, 3), 3, n_trials=n)))
+        for n in range(1, 300)
+    ]
+    assert all(low < high + 81 for low, high in pairwise(units))
+    assert all(low < high for low, high in zip(units, units[10:], strict=False))
+    assert max(units[:142]) < 1581
+
+
+def test_few_candidates_begin_where_they_are_compared():
+    brackets = hyperband_brackets(resource_ladder(1, 81, 3), 3, n_trials=10)
+    assert [pairs(bracket) for bracket in brackets] == [
+        [(6, 1), (2, 3), (1, 9), (1, 27), (1, 81)],
+        [(2, 3), (1, 9), (1, 27), (1, 81)],
+        [(1, 81)],
+        [(1, 81)],
     ]
 
 
@@ -209,7 +232,7 @@ def test_tables_hold_together(R, eta, n_trials, n_brackets):
         assert [rung.resource for rung in bracket] == list(ladder[bracket[0].level :])
         for i, rung in enumerate(bracket):
             share = bracket[0].n_trials / Fraction(eta) ** i
-            assert 1 <= rung.n_trials <= share < rung.n_trials + 1
+            assert rung.n_trials == max(1, math.floor(share))
 
 
 @pytest.mark.parametrize("factor", [1, 1.0, 0.5, 0, -3, True, float("nan"), float("inf")])

@@ -1,7 +1,7 @@
 """Data and search classes for the tests of the searches."""
 
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_classification
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from skhpo import (
@@ -36,3 +36,14 @@ def iris():
 @pytest.fixture
 def two_folds():
     return StratifiedShuffleSplit(2, test_size=0.3, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def data():
+    return make_classification(120, 8, n_informative=4, flip_y=0.1, random_state=0)
+
+
+@pytest.fixture(params=[HyperbandSearchCV, ASHASearchCV], ids=lambda cls: cls.__name__)
+def budget_search(request):
+    """A search that trains candidates a part of the way."""
+    return request.param

@@ -37,11 +37,6 @@ class UntouchableForest(RandomForestClassifier):
         raise AssertionError("a model was trained")
 
 
-@pytest.fixture(params=[HyperbandSearchCV, ASHASearchCV], ids=lambda cls: cls.__name__)
-def budget_search(request):
-    return request.param
-
-
 def refuse(search, match, error=ValueError):
     with pytest.raises(error, match=match):
         search.fit(X, Y)
@@ -66,8 +61,8 @@ def refuse(search, match, error=ValueError):
         ({"min_resources": 41}, "min_resources=41 is greater than max_resources=40"),
         ({"max_resources": 41}, "41 is greater than the number of samples, 40"),
         ({"resource": "trees"}, "Cannot use resource=trees which is not supported by estimator Untouchable"),
-        ({"resource": "x", "max_resources": 9}, "Cannot use parameter x as the resource since it is part of"),
-        ({"resource": "name"}, "'thirty' and no length"),
+        ({"resource": "x", "max_resources": 9}, "Cannot use resource=x: a resource is a number of steps"),
+        ({"resource": "name"}, "Cannot use resource=name: .* is 'thirty'"),
         ({"brackets": 0}, "brackets"),
         ({"brackets": "some"}, "brackets"),
         ({"brackets": 7, "resource": "length"}, r"brackets=7 is more than .* resources \[1, 3, 10, 30\]"),
@@ -86,6 +81,13 @@ def test_a_length_that_is_searched(budget_search):
     refuse(
         budget_search(make_pipeline(StandardScaler(), UntouchableForest()), piped),
         "Cannot use parameter untouchableforest__n_estimators as the resource",
+    )
+
+
+def test_a_named_length_that_is_searched(budget_search):
+    refuse(
+        budget_search(Untouchable(), {"length": (1, 9)}, resource="length", max_resources=9),
+        "Cannot use parameter length as the resource since it is part of",
     )
 
 

@@ -72,7 +72,7 @@ class RandomSeat(HyperbandSearchCV):
         while n >= self.factor**self.n_required_iterations_:
             self.n_required_iterations_ += 1
         self.n_remaining_candidates_ = math.ceil(self.n_candidates_[-1] / self.factor)
-        for column in ("bracket", "total_fit_time"):
+        for column in ("candidate", "bracket", "total_fit_time"):
             self.cv_results_.pop(column)
         return self
 

@@ -86,7 +86,7 @@ def in_full(search_class):
 
         def fit(self, X, y=None, **params):
             super().fit(X, y, **params)
-            for column in ("iter", "n_resources", "bracket", "total_fit_time"):
+            for column in ("candidate", "iter", "n_resources", "bracket", "total_fit_time"):
                 self.cv_results_.pop(column)
             for name in ("n_resources", "n_candidates", "n_iterations", "n_possible_iterations"):
                 delattr(self, f"{name}_")

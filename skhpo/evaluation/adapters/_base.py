@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -27,9 +27,13 @@ class Adapter(ABC):
     ----------
     resource : str
         Name of the parameter that says how long the estimator is trained.
+    fit_arguments : tuple of str or None
+        Of the class: names of further arguments with which ``extend`` calls the estimator's ``fit``. None
+        where it goes past ``fit``, so that a derived class with a ``fit`` of its own cannot be trained on.
     """
 
     resource: str
+    fit_arguments: ClassVar[tuple[str, ...] | None] = None
 
     def length(self, model: Any) -> int | None:
         """The training length that an estimator asks for itself; None if it cannot be known.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_even_slices
 
-from skhpo._sklearn import take_rows
+from skhpo._sklearn import n_samples, take_rows
 from skhpo.evaluation.adapters._base import Adapter, parameters
 
 
@@ -97,8 +97,9 @@ class BoltzmannMachine(_Batches):
         fit_params: Mapping[str, Any],
         generator: np.random.RandomState,
     ) -> None:
-        n_batches = -(-X.shape[0] // model.batch_size)
-        slices = gen_even_slices(n_batches * model.batch_size, n_batches, n_samples=X.shape[0])
+        n = n_samples(X)
+        n_batches = -(-n // model.batch_size)
+        slices = gen_even_slices(n_batches * model.batch_size, n_batches, n_samples=n)
         batches = [take_rows(X, rows) for rows in slices]
         for _ in range(resource - reached):
             for batch in batches:
@@ -128,7 +129,7 @@ class MiniBatchMeans(_Batches):
         fit_params: Mapping[str, Any],
         generator: np.random.RandomState,
     ) -> None:
-        n = X.shape[0]
+        n = n_samples(X)
         weight = fit_params.get("sample_weight")
         weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
         batch_size = min(model.batch_size, n)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 from skhpo.evaluation.adapters._base import Adapter, fit, parameters
 
@@ -39,6 +39,7 @@ class XGBoost(Adapter):
     """``XGBModel``, through ``fit(..., xgb_model=booster)``."""
 
     resource: str = "n_estimators"
+    fit_arguments: ClassVar[tuple[str, ...] | None] = ("xgb_model",)
 
     def length(self, model: Any) -> int | None:
         """``n_estimators``, or where that is None the library's own default."""
@@ -49,6 +50,7 @@ class XGBoost(Adapter):
         params = model.get_params()
         return (
             params.get("booster") in (None, "gbtree", "gblinear")
+            and params.get("feature_selector") in (None, "cyclic")
             and params.get("process_type") in (None, "default")
             and not any(
                 params.get(name)
@@ -72,13 +74,21 @@ class XGBoost(Adapter):
 
 @dataclass(frozen=True)
 class LightGBM(Adapter):
-    """``LGBMModel`` with plain gradient boosting, through ``fit(..., init_model=booster)``."""
+    """``LGBMModel`` with plain gradient boosting, through ``fit(..., init_model=booster)``.
+
+    Parameters
+    ----------
+    resource : str
+        ``n_estimators`` or another of its names, by which LightGBM then goes.
+    """
 
     resource: str = "n_estimators"
+    fit_arguments: ClassVar[tuple[str, ...] | None] = ("init_model",)
 
-    def length(self, model: Any) -> int | None:
-        """``n_estimators``; None where another name is given, which LightGBM would obey instead."""
-        return None if _LGBM_LENGTHS & model.get_params().keys() else super().length(model)
+    @classmethod
+    def of(cls, model: Any) -> LightGBM:
+        """The adapter by the name under which a model has its length."""
+        return cls(next(iter(sorted(_LGBM_LENGTHS & model.get_params().keys())), "n_estimators"))
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Not with early stopping, callbacks, other kinds of boosting or seeds that cannot be shifted."""
@@ -107,14 +117,14 @@ class LightGBM(Adapter):
         self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], memo: Any
     ) -> Any:
         """Add the missing rounds to the booster."""
-        reached = model.n_estimators
-        changed: dict[str, Any] = {"n_estimators": resource - reached}
+        reached = model.get_params()[self.resource]
+        changed: dict[str, Any] = {self.resource: resource - reached}
         # The seed also picks the rows from which large tables are binned; it is kept where it may be.
         if _lightgbm_draws(model.get_params()):
             changed |= _shifted_seed(model, reached)
         with parameters(model, **changed):
             fit(model, X, y, {**fit_params, "init_model": model.booster_})
-        model.set_params(n_estimators=resource)
+        model.set_params(**{self.resource: resource})
         return None
 
 

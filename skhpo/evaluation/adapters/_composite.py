@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn import get_config
 from sklearn.base import clone
@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import process_routing
 
 from skhpo.evaluation.adapters._agreement import agree
-from skhpo.evaluation.adapters._base import Adapter, fit
+from skhpo.evaluation.adapters._base import Adapter, FreshFit, fit
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class LastStep(Adapter):
 
     step: str
     inner: Adapter
+    fit_arguments: ClassVar[tuple[str, ...] | None] = ()
 
     @property
     def resource(self) -> str:  # type: ignore[override]
@@ -72,12 +73,18 @@ class LastStep(Adapter):
 
     def begin(
         self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], seed: int
-    ) -> PipelineMemo:
+    ) -> PipelineMemo | None:
         """Fit the pipeline, in which the inner adapter begins with the last step."""
         last = model.steps[-1][1]
+        model.set_params(**{self.resource: resource})
         with _fit_taken_over(self.inner, last, resource, seed) as seen:
             fit(model, X, y, fit_params)
+        if not seen:
+            # A pipeline that fits something else than its last step. It is fitted, by itself.
+            return None
         (last_X, last_y, last_params), memo = seen
+        if not self.can_extend(model, fit_params):
+            return PipelineMemo(memo, None)
         is_repeatable = (
             last_y is y
             and not getattr(model, "transform_input", None)
@@ -86,9 +93,18 @@ class LastStep(Adapter):
         return PipelineMemo(memo, None if is_repeatable else (last_X, last_y, last_params))
 
     def extend(
-        self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], memo: PipelineMemo
-    ) -> PipelineMemo:
+        self,
+        model: Any,
+        resource: int,
+        X: Any,
+        y: Any,
+        fit_params: Mapping[str, Any],
+        memo: PipelineMemo | None,
+    ) -> PipelineMemo | None:
         """Train the last step on."""
+        if memo is None:
+            FreshFit(self.resource).extend(model, resource, X, y, fit_params, None)
+            return None
         if memo.seen is None:
             Xt, yt = _transformed(model, X, fit_params), y
             routed = self._routed(model, fit_params)

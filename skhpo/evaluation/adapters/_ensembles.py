@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from skhpo._sklearn import boosting_has_stopped
 from skhpo.evaluation.adapters._base import Adapter, fit, parameters, silenced
@@ -30,11 +30,12 @@ class WarmStart(Adapter):
     resource: str = "n_estimators"
     needs: tuple[tuple[str, Any], ...] = ()
     refuses: tuple[str, ...] = ()
+    fit_arguments: ClassVar[tuple[str, ...] | None] = ()
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Unless a parameter or an argument makes a continued fit another one."""
         params = model.get_params(deep=False)
-        return all(params[name] == value for name, value in self.needs) and not any(
+        return all(params.get(name, value) == value for name, value in self.needs) and not any(
             fit_params.get(name) is not None for name in self.refuses
         )
 

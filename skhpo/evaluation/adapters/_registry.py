@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-from skhpo.evaluation.adapters._base import Adapter
+from skhpo.evaluation.adapters._base import Adapter, FreshFit
 from skhpo.evaluation.adapters._batches import BoltzmannMachine, MiniBatchMeans
 from skhpo.evaluation.adapters._boosters import LightGBM, XGBoost
 from skhpo.evaluation.adapters._composite import LastStep, TransformedTarget, Wrapped
@@ -48,7 +49,10 @@ def find_adapter(estimator: Any) -> Adapter | None:
         entries = [entry for key, entry in _REGISTRY.items() if key in keys]
         if entries:
             last = entries[-1]
-            return last if last is None or isinstance(last, Adapter) else last(estimator)
+            adapter = last if last is None or isinstance(last, Adapter) else last(estimator)
+            if adapter is not None and _goes_past(adapter, type(estimator), kind):
+                return FreshFit(adapter.resource)
+            return adapter
     return None
 
 
@@ -79,8 +83,13 @@ def register_adapter(kind: type | str, adapter: Entry) -> None:
 
     Notes
     -----
-    Adapters are found in the main process and sent to the workers by pickle: the adapter's class must be
-    in a module that the workers can import.
+    Adapters are found in the process that runs the search and sent to its workers by pickle: the adapter's
+    class must be in a module that the workers can import. Where the searches themselves run in worker
+    processes, as under ``cross_val_score(search, ..., n_jobs=2)``, they know the adapters that are
+    registered when something is imported that they import too, such as the estimator's module.
+
+    A derived class with a ``fit`` of its own is trained on only where the adapter calls that ``fit`` (see
+    ``Adapter.fit_arguments``), else trained again.
 
     Examples
     --------
@@ -123,6 +132,20 @@ def register_adapter(kind: type | str, adapter: Entry) -> None:
         )
     _REGISTRY.pop(kind, None)
     _REGISTRY[kind] = adapter
+
+
+def _goes_past(adapter: Adapter, cls: type, kind: type) -> bool:
+    """Whether a class has a ``fit`` that is not its library's, and that the adapter could not call."""
+    definer = next(base for base in cls.__mro__ if "fit" in vars(base))
+    is_the_librarys = definer.__module__.split(".")[0] == kind.__module__.split(".")[0]
+    if is_the_librarys or not issubclass(definer, kind):
+        return False
+    if adapter.fit_arguments is None:
+        return True
+    taken = inspect.signature(definer.fit).parameters.values()  # type: ignore[attr-defined]
+    names = {parameter.name for parameter in taken}
+    takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken)
+    return not takes_all and not names.issuperset(adapter.fit_arguments)
 
 
 def _short_name(kind: type) -> str:
@@ -170,7 +193,7 @@ _REGISTRY: dict[type | str, Entry] = {
     # One round of many trees is all that these do.
     "xgboost.XGBRFClassifier": None,
     "xgboost.XGBRFRegressor": None,
-    "lightgbm.LGBMModel": LightGBM(),
+    "lightgbm.LGBMModel": LightGBM.of,
     "skorch.NeuralNet": Skorch(),
     "sklearn.MLPClassifier": Network(),
     "sklearn.MLPRegressor": Network(),

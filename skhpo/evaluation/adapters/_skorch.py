@@ -48,7 +48,8 @@ class Skorch(Adapter):
     """``NeuralNet``: bit for bit the same as one fit, as far as the device computes the same twice.
 
     The net is initialised and trained with torch's generators seeded by the trial's seed, which are
-    afterwards as they were, so that a search can be repeated and the user's program does not notice.
+    afterwards as they were, so that a search can be repeated and the user's program does not notice. Threads
+    share the generators: under the threading backend a search cannot be repeated to the bit.
 
     Not with callbacks that act when a training begins or ends, except those of skorch that are known
     not to mind; not with ``EarlyStopping(load_best=True)``, which puts earlier weights back; not with a

@@ -171,9 +171,21 @@ def test_what_could_not_be_exact_is_refused(model, fit_params):
 def test_default_lengths():
     assert find_adapter(xgboost.XGBRegressor()).length(xgboost.XGBRegressor()) == 100
     assert find_adapter(lightgbm.LGBMRegressor()).length(lightgbm.LGBMRegressor(n_estimators=30)) == 30
-    # LightGBM would obey num_trees, whatever n_estimators says.
-    assert find_adapter(lightgbm.LGBMRegressor()).length(lightgbm.LGBMRegressor(num_trees=30)) is None
     assert find_adapter(xgboost.XGBRFRegressor()) is None
+
+
+def test_another_name_of_the_length(classes):
+    # LightGBM obeys num_trees, whatever n_estimators says.
+    X, y = classes
+    model = lightgbm.LGBMClassifier(**{**LGBM, "num_trees": 30})
+    adapter = find_adapter(model)
+    assert (adapter.resource, adapter.length(model)) == ("num_trees", 30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adapter.extend(model, 6, X, y, {}, adapter.begin(model, 2, X, y, {}, 0))
+        at_once = lightgbm.LGBMClassifier(**{**LGBM, "num_trees": 6}).fit(X, y)
+    assert model.booster_.num_trees() == at_once.booster_.num_trees()
+    np.testing.assert_array_equal(model.predict_proba(X), at_once.predict_proba(X))
 
 
 def test_no_warnings(classes):

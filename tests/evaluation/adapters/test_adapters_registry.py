@@ -6,9 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDRegressor
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 
 from skhpo.evaluation.adapters import Adapter, FreshFit, _registry, find_adapter, register_adapter
@@ -107,3 +109,46 @@ def test_finding_imports_no_library():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+class Scaled(SGDRegressor):
+    def fit(self, X, y):
+        return super().fit(X / 100, y)
+
+
+class Plain(SGDRegressor):
+    pass
+
+
+class Counting(RandomForestClassifier):
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, y, sample_weight)
+
+
+class NetWithFloats(MLPRegressor):
+    def fit(self, X, y):
+        return super().fit(X, np.log(y))
+
+
+def test_a_fit_of_its_own_is_not_gone_past():
+    # partial_fit would see other data than fit does.
+    assert find_adapter(Scaled()) == FreshFit("max_iter")
+    assert find_adapter(NetWithFloats()) == FreshFit("max_iter")
+    assert find_adapter(Plain()) == find_adapter(SGDRegressor()) != FreshFit("max_iter")
+    # warm_start goes through fit.
+    assert find_adapter(Counting()) == find_adapter(RandomForestClassifier())
+
+
+def test_a_fit_of_its_own_must_take_what_it_is_called_with():
+    xgboost = pytest.importorskip("xgboost")
+
+    class Narrow(xgboost.XGBClassifier):
+        def fit(self, X, y, sample_weight=None):
+            return super().fit(X, y, sample_weight=sample_weight)
+
+    class Wide(xgboost.XGBClassifier):
+        def fit(self, X, y, **more):
+            return super().fit(X, y, **more)
+
+    assert find_adapter(Narrow()) == FreshFit("n_estimators")
+    assert find_adapter(Wide()) == find_adapter(xgboost.XGBClassifier()) != FreshFit("n_estimators")
