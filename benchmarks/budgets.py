@@ -95,12 +95,9 @@ def units(search: BaseEstimator, task: BudgetTask) -> float:
     if "bracket" not in table:
         rows = table.get("n_resources", np.full(len(table["params"]), task.max_resources))
         return float(np.sum(rows) / task.unit)
-    last: dict[tuple[str, int], int] = {}
-    for params, bracket, resource in zip(
-        table["params"], table["bracket"], table["n_resources"], strict=True
-    ):
-        key = repr(sorted((k, v) for k, v in params.items() if k != task.resource)), bracket
-        last[key] = max(last.get(key, 0), resource)
+    last: dict[int, int] = {}
+    for candidate, resource in zip(table["candidate"], table["n_resources"], strict=True):
+        last[candidate] = max(last.get(candidate, 0), resource)
     return sum(last.values()) / task.unit
 
 

@@ -108,12 +108,11 @@ def trained(search, budget):
     table = search.cv_results_
     if "n_resources" not in table:
         return len(table["params"]) * budget["max_resources"]
-    if "bracket" not in table:
+    if "candidate" not in table:
         return sum(table["n_resources"])
     # Whoever comes back in a higher rung has been trained on, to as many in all as the last row says.
     longest = defaultdict(int)
-    for params, n_resources in zip(table["params"], table["n_resources"], strict=True):
-        candidate = tuple(value for name, value in params.items() if name != budget["resource"])
+    for candidate, n_resources in zip(table["candidate"], table["n_resources"], strict=True):
         longest[candidate] = max(longest[candidate], n_resources)
     return sum(longest.values())
 

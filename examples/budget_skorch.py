@@ -90,8 +90,8 @@ def main():
         print(f"  {epochs:3d} epochs: {n_candidates:3d} candidates, accuracy {worst:.3f} to {best:.3f}")
     # Whoever comes back in a higher rung has been trained on, to as many in all as the last row says.
     trained = {}
-    for params, epochs in zip(table["params"], table["n_resources"], strict=True):
-        trained[params["lr"]] = max(trained.get(params["lr"], 0), epochs)
+    for candidate, epochs in zip(table["candidate"], table["n_resources"], strict=True):
+        trained[candidate] = max(trained.get(candidate, 0), epochs)
     in_full = len(trained) * args.epochs
     print(f"{len(trained)} candidates in {seconds:.0f} s on {args.device}")
     print(f"epochs trained on each fold: {sum(trained.values())}; every candidate in full: {in_full}")

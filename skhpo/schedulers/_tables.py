@@ -149,7 +149,8 @@ def hyperband_brackets(
     makes one smaller pass, in which every bracket has its proportion of trials (largest remainders) and,
     nearly, of units: its rungs are those of a full pass and keep max(1, floor(m * eta^-i)), but for the
     first ones if all of them would be kept. A single trial is trained in full at once. A ladder of one
-    level leaves nothing to choose: all trials are trained in full, and without ``n_trials`` Algorithm 1 has one.
+    level leaves nothing to choose: all trials are trained in full, and without ``n_trials`` Algorithm 1 has
+    one.
 
     Examples
     --------

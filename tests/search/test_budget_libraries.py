@@ -1,5 +1,10 @@
 """Boosters, networks and nets under budgets, in this process and in workers."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -89,3 +94,46 @@ def test_nets_in_workers_are_those_of_this_process():
     serial = search_of(net, refit=False).fit(X, Y)
     workers = search_of(net, refit=False, n_jobs=2).fit(X, Y)
     assert_same_results(serial.cv_results_, workers.cv_results_)
+
+
+SCRIPT = """
+import sys, warnings
+import numpy as np, skorch, torch
+from sklearn.datasets import make_classification
+from skhpo import HyperbandSearchCV
+
+class Net(torch.nn.Linear):
+    def __init__(self, size=8):
+        super().__init__(size, 2)
+
+class MyClassifier(skorch.NeuralNetClassifier):
+    pass
+
+if __name__ == "__main__":
+    X, y = make_classification(100, 8, random_state=0)
+    net = MyClassifier(Net, criterion=torch.nn.CrossEntropyLoss, train_split=None, verbose=0)
+    search = HyperbandSearchCV(
+        net, {"lr": (1e-3, 1.0, "log-uniform")}, max_resources=9, cv=2, n_jobs=2, refit=False, random_state=0
+    )
+    search.fit(X.astype(np.float32), y)
+    print(*search.cv_results_["mean_test_score"])
+    serial = search.set_params(n_jobs=1).fit(X.astype(np.float32), y)
+    print(*serial.cv_results_["mean_test_score"])
+"""
+
+
+def test_classes_of_a_script_go_through_workers(tmp_path):
+    pytest.importorskip("skorch")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    workers, serial = ended.stdout.splitlines()
+    assert workers == serial
+    assert "could not be" not in ended.stderr
