@@ -107,12 +107,13 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         """The scale of the resource, known to be one that every candidate has and none searches."""
         models = list(self._models(space))
         for params, model in zip(representatives(space), models, strict=True):
-            adapter = adapter_for(model, self.resource)
-            if adapter is not None and adapter.resource in params:
+            name = self.resource
+            if name not in params and (adapter := adapter_for(model, name)) is not None:
+                name = adapter.resource
+            if name in params:
                 raise ValueError(
-                    f"Cannot use parameter {adapter.resource} as the resource since it is part of the "
-                    "searched parameters. Take it out of param_distributions, or pass "
-                    f"resource={N_SAMPLES!r}."
+                    f"Cannot use parameter {name} as the resource since it is part of the searched "
+                    f"parameters. Take it out of param_distributions, or pass resource={N_SAMPLES!r}."
                 )
         return plan_resources(models, self.resource, self.max_resources, inputs.n_samples)
 

@@ -61,7 +61,7 @@ def refuse(search, match, error=ValueError):
         ({"min_resources": 41}, "min_resources=41 is greater than max_resources=40"),
         ({"max_resources": 41}, "41 is greater than the number of samples, 40"),
         ({"resource": "trees"}, "Cannot use resource=trees which is not supported by estimator Untouchable"),
-        ({"resource": "x", "max_resources": 9}, "Cannot use resource=x: a resource is a number of steps"),
+        ({"resource": "x", "max_resources": 9}, "Cannot use parameter x as the resource since it is part of"),
         ({"resource": "name"}, "Cannot use resource=name: .* is 'thirty'"),
         ({"brackets": 0}, "brackets"),
         ({"brackets": "some"}, "brackets"),

@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import sys
 import types
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
@@ -85,7 +86,9 @@ def in_full(search_class):
             return resources.max_resources
 
         def fit(self, X, y=None, **params):
-            super().fit(X, y, **params)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "From min_resources")
+                super().fit(X, y, **params)
             for column in ("candidate", "iter", "n_resources", "bracket", "total_fit_time"):
                 self.cv_results_.pop(column)
             for name in ("n_resources", "n_candidates", "n_iterations", "n_possible_iterations"):
