@@ -24,10 +24,12 @@ from sklearn.model_selection._validation import (
 )
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.fixes import parse_version
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 __all__ = [
+    "KMEANS_DRAWS_BY_WEIGHT",
     "CallbackContexts",
     "CrossValidationInputs",
     "FailedScore",
@@ -55,6 +57,9 @@ class FailedScore(float):
     any more. A float that remembers does.
     """
 
+
+KMEANS_DRAWS_BY_WEIGHT = parse_version(sklearn.__version__) >= parse_version("1.9.dev0")
+"""Whether ``MiniBatchKMeans`` draws the rows of a batch by their weights, as from 1.9 on."""
 
 _TAKES_CALLBACKS = "callback_ctx" in inspect.signature(_fit_and_score).parameters
 

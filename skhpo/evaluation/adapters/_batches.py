@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_even_slices
 
-from skhpo._sklearn import n_samples, take_rows
+from skhpo._sklearn import KMEANS_DRAWS_BY_WEIGHT, n_samples, take_rows
 from skhpo.evaluation.adapters._base import Adapter, parameters
 
 
@@ -110,7 +110,8 @@ class BoltzmannMachine(_Batches):
 class MiniBatchMeans(_Batches):
     """``MiniBatchKMeans``, whose batches are drawn with replacement and by weight.
 
-    Only without its stopping rules, which ``partial_fit`` does not follow.
+    Only without its stopping rules, which ``partial_fit`` does not follow, and from scikit-learn 1.9 on,
+    which draws otherwise than the releases before.
     """
 
     resource: str = "max_iter"
@@ -118,7 +119,7 @@ class MiniBatchMeans(_Batches):
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
         """Whether it trains to the end."""
-        return model.max_no_improvement is None and model.tol == 0
+        return KMEANS_DRAWS_BY_WEIGHT and model.max_no_improvement is None and model.tol == 0
 
     def _train(
         self,

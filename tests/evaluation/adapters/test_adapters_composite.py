@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import FixedThresholdClassifier, KFold
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler, TargetEncoder
@@ -160,7 +160,9 @@ def test_cross_fitting_encoders_keep_their_data(classes):
     """``TargetEncoder.fit_transform`` is not ``fit`` and ``transform``; bit for bit all the same."""
     X, y = classes
     X = np.c_[X, np.random.default_rng(0).integers(0, 9, len(X))]
-    encoder = ColumnTransformer([("encode", TargetEncoder(cv=KFold(3)), [-1])], remainder="passthrough")
+    encoder = ColumnTransformer(
+        [("encode", TargetEncoder(cv=3, random_state=0), [-1])], remainder="passthrough"
+    )
     model = make_pipeline(encoder, GradientBoostingClassifier(random_state=0))
     adapter = find_adapter(model)
     assert adapter.begin(clone(model), 2, X, y, {}, 0).seen is not None

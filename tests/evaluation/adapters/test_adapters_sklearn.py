@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.tree import BaseDecisionTree
 
+from skhpo._sklearn import KMEANS_DRAWS_BY_WEIGHT
 from skhpo.evaluation.adapters import FreshFit, find_adapter
 from skhpo.testing import check_adapter
 
@@ -106,6 +107,7 @@ def test_boltzmann_machine(container, classes, counted):
     assert not hasattr(model, "random_state_")
 
 
+@pytest.mark.skipif(not KMEANS_DRAWS_BY_WEIGHT, reason="scikit-learn 1.8 draws batches otherwise")
 def test_mini_batch_k_means(classes, weights):
     X, _ = classes
     model = cluster.MiniBatchKMeans(
