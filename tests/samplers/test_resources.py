@@ -123,17 +123,20 @@ def test_the_design_is_counted_in_trials(sampler):
     np.testing.assert_array_equal(run.ask(3), run._design.points(3, 3))
 
 
-def test_tpe_splits_trials_by_what_they_are_expected_to_be_in_full():
-    run = TPESampler(gamma=0.25).start(cube(1), seed=0)
-    X = np.linspace(0.1, 0.8, 8)[:, None]
-    run.tell(X, 10.0 + np.arange(8), 1 / 3)
-    run.tell(X[:2], [5.0, np.nan], 1.0)
-    run.tell([[0.95]], [5.5], 1.0)
-    below, above, _ = run._split()
-    # The one that failed in full is bad, whatever it promised; a loss of 10 leads to 5, and 12 to 7.
-    np.testing.assert_allclose(below[:, 0], [0.1, 0.95])
-    assert len(above) == 7
-    assert 0.2 in np.round(above[:, 0], 9)
+def test_tpe_models_the_largest_resource_with_enough_successes():
+    # One column, so that d + 2 = 3 successes are enough.
+    run = TPESampler(n_startup=1, gamma=0.5).start(cube(1), seed=0)
+    low = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    run.tell(low[:, None], np.array([5.0, 4.0, 3.0, 2.0, np.nan]), 1 / 9)
+    run.tell(low[:2, None], np.array([1.0, 2.0]), 1 / 3)
+    # Two at a third are too few; the failure is bad wherever it happened.
+    good, bad, _ = run._split()
+    assert sorted(good[:, 0]) == [0.3, 0.4]
+    assert sorted(bad[:, 0]) == [0.1, 0.2, 0.5]
+    run.tell(low[2:3, None], np.array([3.0]), 1 / 3)
+    good, bad, _ = run._split()
+    assert sorted(good[:, 0]) == [0.1, 0.2]
+    assert sorted(bad[:, 0]) == [0.3, 0.5]
 
 
 def test_a_third_is_random_once_there_are_other_resources():
