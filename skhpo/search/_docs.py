@@ -49,7 +49,8 @@ BUDGET_PARAMETERS = """
 SAMPLER_PARAMETER = """
     sampler : {"random", "sobol", "tpe", "gp", "cmaes", "grid"} or Sampler, default="random"
         Where new candidates come from. "tpe" makes it BOHB [2]_: a third of the candidates is random, the
-        others come from a model of the largest resource that has enough of them. "gp" has the resource as one more input of its model.
+        others come from a model of the largest resource that has enough of them. "gp" has the resource as
+        one more input of its model.
 """.strip("\n")
 
 COMMON_PARAMETERS = """
