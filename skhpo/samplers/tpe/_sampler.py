@@ -103,13 +103,13 @@ class TPESampler(Sampler):
     lines. Where small resources rank as the full one does it is the better one (logarithm to base 10 of the
     regret after one pass of Hyperband, R=81, eta=3, on synthetic problems of six and eight columns, 12
     seeds: -1.43 against -1.19 at a small bias of small resources, -1.25 against -1.02 at a large one, and
-    -0.56 for random search). On the five real models of ``benchmarks/budgets.py``, six to eight seeds, held-out
-    AUC or accuracy less that of the reference, times 1000, neither is ahead:
+    -0.56 for random search). On the five real models of ``benchmarks/budgets.py``, six to eight seeds,
+    held-out AUC or accuracy less that of the reference, times 1000, neither is ahead:
 
     ===========================  ========  ======  ======  ======  ======
     rule                         LightGBM  HistGB  forest  MLP     skorch
     ===========================  ========  ======  ======  ======  ======
-    largest with d + 2           -1.7      +0.7    -12.2   -0.2    -13.2
+    largest with d + 2           -1.7      +0.7    -10.2   -0.2    -13.2
     carried by lines             -1.8      -0.2    -6.7    +3.6    -26.2
     standard errors, about       1         1       2       15      9
     ===========================  ========  ======  ======  ======  ======
