@@ -4,16 +4,13 @@
 grid, in that of ``HalvingGridSearchCV``.
 """
 
-import ast
-import importlib.util
 import math
-import types
-from pathlib import Path
 
 import pytest
 from sklearn.model_selection import ParameterGrid
 
 from skhpo import HyperbandSearchCV
+from tests.search.helpers import load_suite
 
 SUITE = "sklearn.model_selection.tests.test_successive_halving"
 
@@ -147,20 +144,6 @@ EXCLUDED_CASES = {
 }
 
 
-def load_suite():
-    """The suite's module with the two names bound to our seats before any test is made."""
-    source = Path(importlib.util.find_spec(SUITE).origin)
-    tree = ast.parse(source.read_text(), str(source))
-    last_import = max(i for i, node in enumerate(tree.body) if isinstance(node, ast.Import | ast.ImportFrom))
-    seats = ast.parse("HalvingRandomSearchCV, HalvingGridSearchCV = _random_seat, _grid_seat").body
-    tree.body[last_import + 1 : last_import + 1] = seats
-    module = types.ModuleType(SUITE)
-    module.__dict__.update(__file__=str(source), __package__=SUITE.rpartition(".")[0])
-    module.__dict__.update(_random_seat=RandomSeat, _grid_seat=GridSeat)
-    exec(compile(ast.fix_missing_locations(tree), str(source), "exec"), module.__dict__)
-    return module
-
-
 def is_excluded(name, case):
     """Whether a row of a parametrized test is among those that cannot hold."""
     values = case if isinstance(case, tuple) else (case,)
@@ -178,9 +161,10 @@ def without_excluded_rows(name, function):
 
 
 def suite_tests():
+    suite = load_suite(SUITE, HalvingRandomSearchCV=RandomSeat, HalvingGridSearchCV=GridSeat)
     tests = {
         name: function
-        for name, function in vars(load_suite()).items()
+        for name, function in vars(suite).items()
         if name.startswith("test_") and name not in EXCLUDED
     }
     unknown = EXCLUDED_CASES.keys() - tests.keys()

@@ -5,12 +5,8 @@ the class in the seat of ``RandomizedSearchCV`` and, evaluating all points of th
 in that of ``GridSearchCV``.
 """
 
-import ast
-import importlib.util
 import sys
-import types
 import warnings
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -19,6 +15,7 @@ from sklearn.utils.fixes import parse_version
 
 from skhpo import ASHASearchCV, BayesSearchCV, CMAESSearchCV, HyperbandSearchCV, SearchCV, TPESearchCV
 from skhpo.evaluation import plan_resources
+from tests.search.helpers import load_suite
 
 SUITE = "sklearn.model_selection.tests.test_search"
 
@@ -120,22 +117,8 @@ if parse_version(sklearn.__version__) < parse_version("1.9"):
     EXCLUDED["test_random_search_bad_cv"] = "scikit-learn 1.8 words the error otherwise"
 
 
-def load_suite(search_class, grid_class):
-    """The suite's module with two names bound to our classes before any test is made."""
-    source = Path(importlib.util.find_spec(SUITE).origin)
-    tree = ast.parse(source.read_text(), str(source))
-    last_import = max(i for i, node in enumerate(tree.body) if isinstance(node, ast.Import | ast.ImportFrom))
-    seats = ast.parse("RandomizedSearchCV, GridSearchCV = _seat, _grid_seat").body
-    tree.body[last_import + 1 : last_import + 1] = seats
-    module = types.ModuleType(SUITE)
-    module.__dict__.update(__file__=str(source), __package__=SUITE.rpartition(".")[0])
-    module.__dict__.update(_seat=search_class, _grid_seat=grid_class)
-    exec(compile(ast.fix_missing_locations(tree), str(source), "exec"), module.__dict__)
-    return module
-
-
 def suite_class(search_class, grid_class, excluded=frozenset()):
-    module = load_suite(search_class, grid_class)
+    module = load_suite(SUITE, RandomizedSearchCV=search_class, GridSearchCV=grid_class)
     tests = {
         name: staticmethod(function)
         for name, function in vars(module).items()

@@ -142,7 +142,7 @@ def _goes_past(adapter: Adapter, cls: type, kind: type) -> bool:
         return False
     if adapter.fit_arguments is None:
         return True
-    taken = inspect.signature(definer.fit).parameters.values()  # type: ignore[attr-defined]
+    taken = inspect.signature(vars(definer)["fit"]).parameters.values()
     names = {parameter.name for parameter in taken}
     takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken)
     return not takes_all and not names.issuperset(adapter.fit_arguments)
