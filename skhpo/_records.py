@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+
+class FailedScore(float):
+    """A score that stands for a failure: the number is the user's ``error_score``.
+
+    scikit-learn puts ``error_score`` where a fit or a scorer failed, and nothing tells it from a score
+    any more. A float that remembers does.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +72,35 @@ class Evaluation:
     job: Job
     fold: int
     outcome: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A job that was given out.
+
+    Attributes
+    ----------
+    job : Job
+    trial : Trial or None
+        The job's trial if this was the first that was heard of it.
+    """
+
+    job: Job
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """No new work of some kind from here on.
+
+    Attributes
+    ----------
+    by : {"space", "stop"}
+        "space": a new trial was wanted and there was none left. "stop": a stopping rule fired.
+    """
+
+    by: Literal["space", "stop"]
+
+
+Event = Began | Evaluation | Ended
+"""Whatever happens in a search that its further course depends on; in their order they are the search."""

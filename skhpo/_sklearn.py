@@ -28,11 +28,12 @@ from sklearn.utils.fixes import parse_version
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from skhpo._records import FailedScore
+
 __all__ = [
     "KMEANS_DRAWS_BY_WEIGHT",
     "CallbackContexts",
     "CrossValidationInputs",
-    "FailedScore",
     "Interval",
     "SearchCVParts",
     "StrOptions",
@@ -48,14 +49,6 @@ __all__ = [
 ]
 
 fit_context = _fit_context
-
-
-class FailedScore(float):
-    """A score that stands for a failure: the number is the user's ``error_score``.
-
-    scikit-learn puts ``error_score`` where a fit or a scorer failed, and nothing tells it from a score
-    any more. A float that remembers does.
-    """
 
 
 KMEANS_DRAWS_BY_WEIGHT = parse_version(sklearn.__version__) >= parse_version("1.9.dev0")

@@ -12,7 +12,7 @@ LONGEST = 500
 
 ALLOWED = {
     "_records": set(),
-    "_sklearn": set(),
+    "_sklearn": {"_records"},
     "space": {"_records"},
     "schedulers": {"_records"},
     "evaluation": {"_records", "_sklearn"},
@@ -40,7 +40,7 @@ ALLOWED = {
 FOREIGN = {"samplers": {"numpy", "scipy"}, "schedulers": set(), "_records": set()}
 """Packages that a room may import beside the standard library, where that is limited."""
 
-HEAVY = {"torch", "skorch", "xgboost", "lightgbm", "matplotlib", "pandas", "polars", "rich"}
+HEAVY = {"torch", "skorch", "xgboost", "lightgbm", "matplotlib", "pandas", "polars", "rich", "distributed", "dask", "ray"}
 """What nobody should wait for who does not use it: imported inside functions only."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skhpo._sklearn import FailedScore
+from skhpo._records import FailedScore
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from skhpo._sklearn import FailedScore
+from skhpo._records import FailedScore
 from skhpo.evaluation import Objective
 
 
