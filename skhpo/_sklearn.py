@@ -42,6 +42,7 @@ __all__ = [
     "epochs_of_partial_fit",
     "fit_and_score",
     "fit_context",
+    "lost_outcome",
     "n_samples",
     "network_has_stopped",
     "take_rows",
@@ -95,6 +96,31 @@ def fit_and_score(
     if train_model is not None:
         _replace_next_fit(model, train_model)
     return _fit_and_score(model, X, y, return_times=True, return_n_test_samples=True, **options)
+
+
+def lost_outcome(
+    message: str, *, scorer: Any, error_score: float | str, return_train_score: bool, n_test_samples: int
+) -> dict[str, Any]:
+    """What ``fit_and_score`` would have returned of a fit that nobody lived to tell of.
+
+    Raises
+    ------
+    RuntimeError
+        If ``error_score`` is "raise".
+    """
+    if isinstance(error_score, str):
+        raise RuntimeError(message)
+    score = FailedScore(error_score)
+    is_multimetric = isinstance(scorer, _MultimetricScorer)
+    scores: Any = dict.fromkeys(scorer._scorers, score) if is_multimetric else score
+    outcome = {
+        "test_scores": scores,
+        "fit_time": 0.0,
+        "score_time": 0.0,
+        "n_test_samples": n_test_samples,
+        "fit_error": message,
+    }
+    return {**outcome, "train_scores": scores} if return_train_score else outcome
 
 
 def _replace_next_fit(model: BaseEstimator, train: Callable[[Any, Any, Any, dict[str, Any]], None]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from sklearn.exceptions import FitFailedWarning
+
 from skhpo._records import Job, Trial
-from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score
+from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score, lost_outcome
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 """A function with its positional and keyword arguments."""
@@ -64,6 +68,31 @@ class CrossValidation:
             **self.contexts.task(number),
         }
         return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options
+
+    def lost(self, trial: Trial, job: Job, fold: int, reason: str) -> dict[str, Any]:
+        """The outcome of a task that took its worker with it.
+
+        Raises
+        ------
+        RuntimeError
+            If ``error_score`` is "raise".
+        """
+        inputs = self.inputs
+        message = f"The fit was lost: {reason}."
+        where = f"Candidate {trial.number}, {self.params(trial, job)}, on fold {fold}"
+        outcome = lost_outcome(
+            message if self.error_score != "raise" else f"{where}: {message}",
+            scorer=inputs.scorer,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+            n_test_samples=len(np.arange(inputs.n_samples)[inputs.splits[fold][1]]),
+        )
+        warnings.warn(
+            f"{where}: {message} Its score on this fold is {self.error_score}.",
+            FitFailedWarning,
+            stacklevel=2,
+        )
+        return outcome
 
     def params(self, trial: Trial, job: Job) -> dict[str, Any]:
         """The estimator's parameters in a job, the one that sets its length included."""

@@ -7,32 +7,55 @@ tasks to the backend one by one, as ``Parallel`` itself does inside.
 
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from joblib import Parallel
-from joblib._parallel_backends import LokyBackend
-from joblib.parallel import BatchedCalls
+from joblib._parallel_backends import LokyBackend, MultiprocessingBackend
+from joblib.externals.loky.process_executor import ShutdownExecutorError
+from joblib.parallel import BatchedCalls, get_active_backend
 
 from skhpo._sklearn import carry_configuration
+from skhpo.evaluation import Call
+from skhpo.execution._tasks import run_guarded
+from skhpo.execution._workers import WorkerDied, Workers
+
+_POLL = 1.0
+"""Seconds between looks at processes whose pool does not tell when one of them dies."""
 
 
-class JoblibPool:
-    """Workers of the active joblib backend, one task at a time each.
+def active_backend(n_jobs: int | None) -> tuple[Any, int | None]:
+    """The joblib backend that the user has chosen, and the number of jobs on it.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        None takes the number of the active ``joblib.parallel_config``.
+    """
+    backend, configured = get_active_backend()
+    if n_jobs is None:
+        n_jobs = backend.default_n_jobs if configured is None else configured
+    return backend, n_jobs
+
+
+class JoblibWorkers(Workers):
+    """Workers of a joblib backend: loky, threading, multiprocessing, or somebody's own.
 
     Parameters
     ----------
     n_jobs : int or None
         As for ``joblib.Parallel``.
-
-    Attributes
-    ----------
-    n_workers : int
-        1 where the backend fell back to sequential work; such a pool takes no tasks.
-    in_process : bool
-        Whether the workers are threads of this process.
+    timed : bool, default=False
+        Whether ``seconds_running`` will be asked for. It costs a file for each task.
 
     Raises
     ------
@@ -40,26 +63,44 @@ class JoblibPool:
         If ``n_jobs`` is 0, or the backend does not tell when a task is done.
     """
 
-    def __init__(self, n_jobs: int | None) -> None:
-        self._finished: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+    blames_exactly = False
+
+    def __init__(self, n_jobs: int | None, *, timed: bool = False) -> None:
+        self._finished: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        self._ended: deque[tuple[Any, Callable[[], Any]]] = deque()
+        self._running: dict[int, Any] = {}
+        self._serials = itertools.count()
         self._wrapped: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._marks: str | None = None
         self._parallel = Parallel(n_jobs=n_jobs)
         self._parallel.__enter__()
         try:
             self._backend = self._parallel._backend
-            self.n_workers = self._parallel._effective_n_jobs()
+            self._n_workers = self._parallel._effective_n_jobs()
             self.in_process = bool(getattr(self._backend, "supports_sharedmem", False))
+            self.can_kill = isinstance(self._backend, LokyBackend | MultiprocessingBackend)
             if self.n_workers > 1:
                 self._check_backend()
                 self._backend.start_call()
+                self._pids = self._worker_pids()
+            if timed and self.can_kill:
+                self._marks = tempfile.mkdtemp(prefix="skhpo-")
         except BaseException:
             self._parallel.__exit__(None, None, None)
             raise
 
-    def submit(
-        self, token: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    @property
+    def n_workers(self) -> int:
+        """1 where the backend fell back to sequential work; such a pool takes no tasks."""
+        return self._n_workers
+
+    def submit(self, token: Any, call: Call) -> None:
         """Start a call on a free worker."""
+        serial = next(self._serials)
+        function, args, kwargs = call
+        if not self.in_process:
+            mark = None if self._marks is None else os.path.join(self._marks, str(serial))
+            function, args, kwargs = run_guarded, (function, args, kwargs, mark), {}
         if function not in self._wrapped:
             self._wrapped[function] = carry_configuration(function)
         batch = BatchedCalls(
@@ -67,12 +108,50 @@ class JoblibPool:
             self._backend.get_nested_backend(),
             self._use_own_memmaps if isinstance(self._backend, LokyBackend) else None,
         )
-        self._backend.submit(batch, callback=partial(self._on_done, token))
+        self._running[serial] = token
+        # The name before joblib 1.5.
+        submit = self._backend.submit if hasattr(self._backend, "submit") else self._backend.apply_async
+        try:
+            submit(batch, callback=partial(self._on_done, serial))
+        except BrokenExecutor as error:
+            # Somebody died while nothing was running.
+            self._replace_workers(str(error))
 
-    def next_finished(self) -> tuple[Any, Callable[[], Any]]:
-        """Token of the next finished call, and a function that returns or raises what came of it."""
-        token, out = self._finished.get()
-        return token, partial(self._retrieve, out)
+    def next_finished(self, timeout: float | None = None) -> tuple[Any, Callable[[], Any]] | None:
+        """The next call that ended, in whatever way."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._ended:
+            try:
+                serial, out = self._finished.get(timeout=self._patience(deadline))
+            except Empty:
+                if self._worker_pids() != self._pids:
+                    self._replace_workers("a worker process of the pool is gone")
+                elif deadline is not None and time.monotonic() >= deadline:
+                    return None
+                continue
+            if serial not in self._running:
+                # The late word of a worker that was given up.
+                continue
+            if (death := _death(out)) is not None:
+                self._replace_workers(death)
+            else:
+                return self._running.pop(serial), partial(self._retrieve, out)
+        return self._ended.popleft()
+
+    def seconds_running(self, token: Any) -> float:
+        """By the mark that the worker made."""
+        for serial, other in self._running.items():
+            if other == token and self._marks is not None:
+                try:
+                    return time.time() - os.stat(os.path.join(self._marks, str(serial))).st_mtime
+                except FileNotFoundError:
+                    return 0.0
+        return 0.0
+
+    def kill(self, token: Any) -> None:
+        """Kill all workers: these pools do not survive the death of one."""
+        if token in self._running.values():
+            self._replace_workers("it was ended")
 
     def close(self, *, abort: bool) -> None:
         """Release the workers, or kill what still runs on them."""
@@ -81,6 +160,8 @@ class JoblibPool:
         elif self.n_workers > 1:
             self._backend.stop_call()
         self._parallel.__exit__(None, None, None)
+        if self._marks is not None:
+            shutil.rmtree(self._marks, ignore_errors=True)
 
     def _check_backend(self) -> None:
         if not self._backend.supports_retrieve_callback:
@@ -90,15 +171,58 @@ class JoblibPool:
                 "supports_retrieve_callback=True, as loky, threading, multiprocessing and dask have."
             )
 
-    def _on_done(self, token: Any, out: Any) -> None:
+    def _on_done(self, serial: int, out: Any) -> None:
         # Runs in a thread of the backend: only the queue is touched here.
-        self._finished.put((token, out))
+        self._finished.put((serial, out))
 
     def _retrieve(self, out: Any) -> Any:
         (result,) = self._backend.retrieve_result_callback(out)
         return result
 
+    def _patience(self, deadline: float | None) -> float | None:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if self._pids is None:
+            return left
+        return _POLL if left is None else min(left, _POLL)
+
+    def _worker_pids(self) -> frozenset[int] | None:
+        """The processes of a pool that replaces a dead one in silence, its task forgotten."""
+        if not isinstance(self._backend, MultiprocessingBackend):
+            return None
+        # Fewer of them for a moment mean the same as others.
+        return frozenset(process.pid for process in self._backend._pool._pool)
+
+    def _replace_workers(self, reason: str) -> None:
+        """Kill what runs and begin with new workers; who had no result by then comes to ``WorkerDied``."""
+        self._backend.abort_everything(ensure_ready=False)
+        while not self._finished.empty():
+            serial, out = self._finished.get()
+            if serial in self._running and _death(out) is None:
+                self._ended.append((self._running.pop(serial), partial(self._retrieve, out)))
+        self._ended.extend((token, partial(_raise_death, reason)) for token in self._running.values())
+        self._running.clear()
+        # With all arguments: abort_everything(ensure_ready=True) forgets those of the memory maps.
+        options = getattr(self._parallel, "_backend_kwargs", None)
+        if options is None:
+            # The name before joblib 1.5.
+            options = self._parallel._backend_args
+        self._backend.configure(n_jobs=self._parallel.n_jobs, parallel=self._parallel, **options)
+        self._pids = self._worker_pids()
+
     def _use_own_memmaps(self) -> None:
         # Loky's workers are shared by all Parallel objects of this process; the folder of memory maps
         # must be this pool's whenever one of its tasks is pickled.
         self._backend._workers._temp_folder_manager.set_current_context(self._parallel._id)
+
+
+def _death(out: Any) -> str | None:
+    """How a worker died, if that is what came of its task."""
+    error = out.exception() if hasattr(out, "exception") and not out.cancelled() else None
+    if isinstance(error, BrokenExecutor | ShutdownExecutorError | CancelledError):
+        cause = "" if error.__cause__ is None else f" ({str(error.__cause__).strip()})"
+        return f"{error}{cause}"
+    return None
+
+
+def _raise_death(reason: str) -> None:
+    raise WorkerDied(reason)

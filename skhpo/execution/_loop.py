@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
+from collections.abc import Callable
 
-from skhpo._records import Evaluation, Job
+from skhpo._records import Evaluation
 from skhpo.evaluation import CrossValidation, Objective
-from skhpo.execution._executors import Executor
+from skhpo.execution._course import Course, Task
+from skhpo.execution._executors import Executor, TaskLost
 from skhpo.execution._proposals import Proposals
 from skhpo.execution._stopping import Progress, StoppingRule
 from skhpo.journal import MemoryJournal
@@ -24,6 +25,7 @@ def run(
     executor: Executor,
     stop: StoppingRule,
     journal: MemoryJournal,
+    watch: Callable[[Progress], None] | None = None,
 ) -> None:
     """Work until the scheduler, the space or the stopping rule ends the search.
 
@@ -40,20 +42,33 @@ def run(
     executor : Executor
     stop : StoppingRule
     journal : MemoryJournal
-        Has the whole outcome when this returns.
+        What stands in it already is not done again. Has the whole outcome when this returns.
+    watch : callable, optional
+        Called with the progress whenever a task has ended.
     """
-    tasks: deque[tuple[Job, int]] = deque()
-    start = time.monotonic()
-    n_tasks, n_done, best_loss = 0, 0, math.inf
+    course = Course(scheduler, proposals, evaluation, objective, journal)
+    tasks: deque[Task] = deque(course.retrace())
+    start = time.monotonic() - journal.elapsed
+    n_tasks = journal.n_evaluations
     stopped = False
+
+    def progress() -> Progress:
+        return Progress(
+            elapsed=time.monotonic() - start,
+            n_begun=len(journal.trials),
+            n_done=course.n_done,
+            best_loss=course.best_loss,
+            n_evaluations=journal.n_evaluations,
+            n_running=executor.n_running,
+        )
+
     while True:
         while executor.n_running < executor.n_workers:
             if not tasks:
-                progress = Progress(time.monotonic() - start, len(journal.trials), n_done, best_loss)
-                if not stopped and stop(progress):
+                if not stopped and stop(progress()):
                     stopped = True
-                    scheduler.finish()
-                tasks.extend(_next_tasks(scheduler, proposals, journal, evaluation.n_folds))
+                    course.stop()
+                tasks.extend(course.next_tasks())
                 if not tasks:
                     break
             job, fold = tasks.popleft()
@@ -65,35 +80,12 @@ def run(
         trial = journal.trials[job.trial]
         try:
             outcome = retrieve()
+        except TaskLost as loss:
+            outcome = evaluation.lost(trial, job, fold, str(loss))
         except Exception as error:
             # Whatever a model raises goes on to the user as it is, with the one thing it cannot know.
             error.add_note(f"Raised by candidate {trial.number}, {trial.params}, on fold {fold}.")
             raise
-        journal.append(Evaluation(job, fold, outcome))
-        outcomes = journal.outcomes(job)
-        if len(outcomes) == evaluation.n_folds:
-            loss = -objective(outcomes)  # The only change of sign: scores outside, losses inside.
-            n_done, best_loss = n_done + 1, min(best_loss, loss if math.isfinite(loss) else math.inf)
-            scheduler.report(job, loss)
-            proposals.learn(job, trial, loss, evaluation.fraction(job))
-            for retired in scheduler.take_retired():
-                evaluation.forget(retired)
-
-
-def _next_tasks(
-    scheduler: Scheduler, proposals: Proposals, journal: MemoryJournal, n_folds: int
-) -> list[tuple[Job, int]]:
-    """The tasks of the next job; none when nothing may start before more is reported, or ever."""
-    tasks: list[tuple[Job, int]] = []
-    for job in scheduler.next_jobs(1):
-        trial = journal.trials.get(job.trial)
-        if trial is None:
-            trial = proposals.next_trial(job.trial)
-            if trial is None:
-                # Trials that began may still be owed work, which a closed scheduler goes on to give.
-                scheduler.close()
-                return tasks + _next_tasks(scheduler, proposals, journal, n_folds)
-            journal.begin(trial)
-        proposals.begin(job, trial)
-        tasks += [(job, fold) for fold in range(n_folds)]
-    return tasks
+        course.take_in(Evaluation(job, fold, outcome))
+        if watch is not None:
+            watch(progress())

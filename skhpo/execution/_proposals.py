@@ -40,6 +40,36 @@ class Proposals:
             return None
         return Trial(number, tuple(point.tolist()), self._space.to_params(point))
 
+    def recall(self, trial: Trial) -> Trial:
+        """A trial that an earlier run of the search was given here, with its parameters.
+
+        Parameters
+        ----------
+        trial : Trial
+            Without ``params``.
+
+        Raises
+        ------
+        ValueError
+            If the space does not have its position.
+        """
+        position = np.array(trial.position, dtype=float)
+        if self._initial:
+            # Which of them were passed over is found out as it was then.
+            point = self._next_point()
+            is_same = point is not None and np.array_equal(point, position, equal_nan=True)
+        else:
+            self._sampler.n_asked += 1
+            is_same = position.shape == (self._space.d,) and np.array_equal(
+                self._space.canonical(position[None])[0], position, equal_nan=True
+            )
+        if not is_same:
+            raise ValueError(
+                f"The journal's candidate {trial.number}, at {trial.position}, is none that this search could "
+                "have had."
+            )
+        return Trial(trial.number, trial.position, self._space.to_params(position))
+
     def begin(self, job: Job, trial: Trial) -> None:
         """A job of this trial is under way: its outcome is pending."""
         self._pending[job] = trial.position

@@ -13,19 +13,25 @@ class Progress:
     Attributes
     ----------
     elapsed : float
-        Seconds since the search began.
+        Seconds since the search began, those of earlier runs included.
     n_begun : int
         Candidates begun.
     n_done : int
         Jobs finished.
     best_loss : float
         Least loss of a finished job; infinite before there is one.
+    n_evaluations : int
+        Tasks finished.
+    n_running : int
+        Tasks that run.
     """
 
     elapsed: float
     n_begun: int
     n_done: int
     best_loss: float
+    n_evaluations: int = 0
+    n_running: int = 0
 
 
 class StoppingRule(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +24,8 @@ class MemoryJournal:
     path : str or None
         Where the journal is kept.
     trials : dict of int to Trial
+    n_evaluations : int
+        Tasks finished.
     """
 
     past: Sequence[Event] = ()
@@ -33,6 +35,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.trials: dict[int, Trial] = {}
+        self.n_evaluations = 0
         self._outcomes: dict[Job, dict[int, dict[str, Any]]] = {}
 
     def __enter__(self) -> Self:
@@ -74,11 +77,16 @@ class MemoryJournal:
                 self.trials[event.trial.number] = event.trial
         elif isinstance(event, Evaluation):
             self._outcomes.setdefault(event.job, {})[event.fold] = event.outcome
+            self.n_evaluations += 1
 
     def outcomes(self, job: Job) -> list[dict[str, Any]]:
         """Outcomes of a job's tasks that are finished, fold by fold."""
         folds = self._outcomes.get(job, {})
         return [folds[fold] for fold in sorted(folds)]
+
+    def folds(self, job: Job) -> Set[int]:
+        """Folds on which a job is finished."""
+        return self._outcomes.get(job, {}).keys()
 
     def jobs(self) -> list[Job]:
         """Jobs with a finished task: bracket by bracket, rung by rung, in the order of asking."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
+from collections.abc import KeysView
 from typing import ClassVar, Self
 
 import numpy as np
@@ -51,6 +52,7 @@ class History:
         self._resource = np.empty(16)
         self._trial = np.empty(16, dtype=int)
         self._numbers: dict[bytes, int] = {}
+        self._is_budgeted = False
         self._n = 0
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class History:
     @property
     def is_budgeted(self) -> bool:
         """Whether anything was told at another resource than the full one."""
-        return bool((self.resource != 1.0).any())
+        return self._is_budgeted
 
     def at_largest(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Numbers of the rows that are left when each trial counts once, at its largest resource.
@@ -108,6 +110,11 @@ class History:
         return view
 
     @property
+    def points(self) -> KeysView[bytes]:
+        """The bytes of all different points that were told of."""
+        return self._numbers.keys()
+
+    @property
     def succeeded(self) -> np.ndarray:
         """Mask (n,) of the evaluations that have a loss."""
         return np.isfinite(self.loss)
@@ -124,6 +131,7 @@ class History:
         self._X[self._n : n] = X
         self._loss[self._n : n] = np.where(np.isfinite(loss), loss, np.nan)
         self._resource[self._n : n] = resource
+        self._is_budgeted |= bool((resource != 1.0).any())
         self._trial[self._n : n] = [self._numbers.setdefault(x.tobytes(), len(self._numbers)) for x in X]
         self._n = n
 
@@ -212,7 +220,6 @@ class Sampler(ABC):
         run.space, run.seed, run.n_trials = space, seed, n_trials
         run.history = History(space.d)
         run.n_asked = 0
-        run._seen = set()
         run._all_points = None
         run._design = SobolDesign(space.d, seed)
         run._start()
@@ -311,7 +318,6 @@ class Sampler(ABC):
         if not (np.isfinite(resource) & (resource > 0)).all():
             raise ValueError(f"resource must be finite and greater than 0, got {resource!r}.")
         self.history.append(X, loss, np.broadcast_to(resource, loss.shape))
-        self._seen.update(row.tobytes() for row in X)
         self._learn(len(X))
 
     def count_points(self, space: Space) -> float:
@@ -342,7 +348,8 @@ class Sampler(ABC):
 
         Trials are counted and not jobs, which are several for each trial under a budget.
         """
-        return max(self.n_asked, self.history.n_trials) < n_startup
+        # Counting trials walks through the history, which a long one is to be spared.
+        return self.n_asked < n_startup and self.history.n_trials < n_startup
 
     def _replacement(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
         """What to propose in place of ``row``, which was told before or is in ``taken``."""
@@ -350,9 +357,12 @@ class Sampler(ABC):
 
     # -- duplicates -------------------------------------------------------------------------------
 
-    _seen: set[bytes]
     _design: SobolDesign
     _all_points: np.ndarray | None
+
+    @property
+    def _seen(self) -> KeysView[bytes]:
+        return self.history.points
 
     def _checked_proposal(self, X: np.ndarray) -> np.ndarray:
         X = np.asarray(X, dtype=float)

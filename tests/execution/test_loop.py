@@ -51,9 +51,13 @@ class LastInFirstOut(Executor):
     """A number of workers of which always the one that began last is the first to finish."""
 
     def __init__(self, n_workers):
-        self.n_workers = n_workers
+        self._n_workers = n_workers
         self._stack = []
         self.most = 0
+
+    @property
+    def n_workers(self):
+        return self._n_workers
 
     def submit(self, token, call):
         self._stack.append((token, call))

@@ -79,7 +79,7 @@ def test_split_and_weights_by_hand(line):
     # mean 0.8 / 3.
     loss = np.array([0.9, 0.1, 0.5, 0.0, 0.7, 0.3, 0.8, 0.4, 0.6, 1.0])
     run = _told(line, np.linspace(0.05, 0.95, 10)[:, None], loss, gamma=0.25, ei_weight=1.0)
-    below, above, weights = run._split()
+    below, above, weights, _ = run._split()
     np.testing.assert_allclose(below[:, 0], [0.35, 0.15, 0.55])
     np.testing.assert_allclose(weights, [1.5, 1.125, 0.375])
     assert len(above) == 7
@@ -98,7 +98,7 @@ def test_losses_whose_difference_overflows_weigh_the_same(line):
 
 def test_failures_are_above_and_do_not_count_towards_the_share(line):
     loss = [np.nan, 0.2, np.inf, 0.1, np.nan, np.nan, np.nan, np.nan]
-    below, above, _ = _told(line, np.linspace(0.1, 0.9, 8)[:, None], loss, gamma=0.5)._split()
+    below, above, *_ = _told(line, np.linspace(0.1, 0.9, 8)[:, None], loss, gamma=0.5)._split()
     np.testing.assert_allclose(below[:, 0], [0.1 + 3 * 0.8 / 7])
     assert len(above) == 7
 
@@ -127,7 +127,7 @@ def test_the_proposal_has_the_largest_ratio_of_the_candidates(line):
         ]
         return (np.dot(w, kernels) + prior) / (sum(w) + prior)
 
-    candidates = run._estimator(*run._split()[::2]).sample(24, np.random.default_rng(5))[:, 0]
+    candidates = run._estimator(*run._split()[:3:2]).sample(24, np.random.default_rng(5))[:, 0]
     below = density(candidates, [0.2, 0.3], [0.15, 0.15], [2.0, 1.0], 1.5)
     above = density(candidates, [0.1, 0.5, 0.6, 0.8], [0.4, 0.4, 0.2, 0.2], np.ones(4), 1.0)
     proposal = run._propose(1, np.empty((0, 1)), np.random.default_rng(5))

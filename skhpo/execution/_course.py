@@ -1,0 +1,149 @@
+"""Where a search stands: what each event does to those who decide, now and when it is told again."""
+
+from __future__ import annotations
+
+import math
+
+from skhpo._records import Began, Ended, Evaluation, Job
+from skhpo.evaluation import CrossValidation, Objective
+from skhpo.execution._proposals import Proposals
+from skhpo.journal import MemoryJournal
+from skhpo.schedulers import Scheduler
+
+Task = tuple[Job, int]
+"""A job on a fold."""
+
+
+class Course:
+    """The course that a search takes, an event after the other.
+
+    Whatever happens is written into the journal first and has its effect on scheduler and sampler then. An
+    earlier run's journal has the same effects in the same order, so that they are where they were.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    proposals : Proposals
+    evaluation : CrossValidation
+    objective : Objective
+    journal : MemoryJournal
+
+    Attributes
+    ----------
+    n_done : int
+        Jobs finished.
+    best_loss : float
+        Least loss of a finished job; infinite before there is one.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        proposals: Proposals,
+        evaluation: CrossValidation,
+        objective: Objective,
+        journal: MemoryJournal,
+    ) -> None:
+        self._scheduler = scheduler
+        self._proposals = proposals
+        self._evaluation = evaluation
+        self._objective = objective
+        self._journal = journal
+        self.n_done = 0
+        self.best_loss = math.inf
+
+    def retrace(self) -> list[Task]:
+        """Go through what earlier runs of this search did; the tasks that they left undone.
+
+        Raises
+        ------
+        ValueError
+            If this search would not have done what stands in the journal.
+        """
+        past = self._journal.past
+        begun: list[Job] = []
+        last_begun = max((i for i, event in enumerate(past) if isinstance(event, Began)), default=-1)
+        for i, event in enumerate(past):
+            if isinstance(event, Began):
+                event = self._begin_again(event)
+                begun.append(event.job)
+            self._journal.remember(event)
+            if isinstance(event, Evaluation):
+                self._learn_of(event.job)
+            elif isinstance(event, Ended) and event.by == "space":
+                self._offered()
+                self._scheduler.close()
+            elif isinstance(event, Ended) and i < last_begun:
+                # A stop that changed nothing any more may be taken back, by a longer timeout.
+                self._scheduler.finish()
+        return [task for job in begun for task in self._tasks(job)]
+
+    def next_tasks(self) -> list[Task]:
+        """The tasks of the next job; none when nothing may start before more is reported, or ever."""
+        job = self._offered()
+        if job is None:
+            return []
+        trial = None
+        if job.trial not in self._journal.trials:
+            trial = self._proposals.next_trial(job.trial)
+            if trial is None:
+                self._journal.append(Ended("space"))
+                # Trials that began may still be owed work, which a closed scheduler goes on to give.
+                self._scheduler.close()
+                return self.next_tasks()
+        self._journal.append(Began(job, trial))
+        self._proposals.begin(job, self._journal.trials[job.trial])
+        return self._tasks(job)
+
+    def take_in(self, evaluation: Evaluation) -> bool:
+        """A task is finished; whether its job is now."""
+        self._journal.append(evaluation)
+        return self._learn_of(evaluation.job)
+
+    def stop(self) -> None:
+        """No further work, but what the scheduler needs for a result."""
+        self._journal.append(Ended("stop"))
+        self._scheduler.finish()
+
+    def _offered(self) -> Job | None:
+        """What the scheduler would have done next."""
+        jobs = self._scheduler.next_jobs(1)
+        return jobs[0] if jobs else None
+
+    def _begin_again(self, event: Began) -> Began:
+        """The event with the trial's parameters, which the journal does not keep."""
+        if (job := self._offered()) != event.job:
+            raise ValueError(_other_way(f"it began {event.job}, where this search would begin {job}"))
+        if event.trial is not None:
+            trial = self._proposals.recall(event.trial)
+            event = Began(event.job, trial)
+            self._journal.trials[trial.number] = trial
+        self._proposals.begin(event.job, self._journal.trials[event.job.trial])
+        return event
+
+    def _learn_of(self, job: Job) -> bool:
+        """Report a job when the last of its folds is in."""
+        outcomes = self._journal.outcomes(job)
+        if len(outcomes) < self._evaluation.n_folds:
+            return False
+        loss = -self._objective(outcomes)  # The only change of sign: scores outside, losses inside.
+        self.n_done += 1
+        self.best_loss = min(self.best_loss, loss if math.isfinite(loss) else math.inf)
+        self._scheduler.report(job, loss)
+        trial = self._journal.trials[job.trial]
+        self._proposals.learn(job, trial, loss, self._evaluation.fraction(job))
+        for retired in self._scheduler.take_retired():
+            self._evaluation.forget(retired)
+        return True
+
+    def _tasks(self, job: Job) -> list[Task]:
+        """The tasks of a job that are not finished."""
+        done = self._journal.folds(job)
+        return [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
+
+
+def _other_way(what: str) -> str:
+    return (
+        f"The journal does not belong to this search, although they look the same: {what}. A sampler, "
+        "scheduler or splitter of your own must decide by what it is told alone."
+    )

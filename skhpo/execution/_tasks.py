@@ -1,0 +1,62 @@
+"""What a worker process runs: a task whose beginning is marked and whose exception can travel."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skhpo.execution._workers import WorkerDied
+
+
+def run_guarded(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], mark: str | None = None
+) -> Any:
+    """Call a function in a worker process.
+
+    Parameters
+    ----------
+    function : callable
+    args : tuple
+    kwargs : dict
+    mark : str, optional
+        Path of a file to make when the call begins: its time is when the task began, which the process
+        that handed it out cannot know.
+
+    Raises
+    ------
+    WorkerDied
+        If the function ends the process by ``sys.exit``, which some pools do not survive.
+    RuntimeError
+        In place of an exception that would not come through unchanged, with its traceback as the text.
+    """
+    if mark is not None:
+        Path(mark).touch()
+    try:
+        return function(*args, **kwargs)
+    except SystemExit as error:
+        raise WorkerDied(f"the task called sys.exit({error.code!r})") from None
+    except Exception as error:
+        if _travels(error):
+            raise
+        raise RuntimeError(f"{type(error).__name__} in a worker:\n{traceback.format_exc()}") from None
+
+
+def _travels(error: Exception) -> bool:
+    """Whether an exception can be pickled and taken up again.
+
+    One that cannot would be reported as something else, or take the whole pool with it.
+    """
+    try:
+        if type(error).__module__ == "__main__":
+            # Known by value here, and by name where it goes.
+            pickle.dumps(error.__reduce_ex__(pickle.DEFAULT_PROTOCOL)[1:])
+            type(error)(*error.args)
+        else:
+            pickle.loads(pickle.dumps(error))
+    except Exception:
+        # Whatever somebody's __reduce__ or __init__ raises.
+        return False
+    return True
