@@ -1,7 +1,7 @@
 """The journal in memory."""
 
-from skhpo._records import Evaluation, Job, Trial
-from skhpo.journal import MemoryJournal
+from skhpo._records import Began, Ended, Evaluation, Job, Trial
+from skhpo.journal import MemoryJournal, open_journal
 
 
 def test_outcomes_stand_by_fold_and_jobs_by_bracket_rung_and_trial():
@@ -17,5 +17,15 @@ def test_outcomes_stand_by_fold_and_jobs_by_bracket_rung_and_trial():
 def test_trials_are_found_by_number():
     journal = MemoryJournal()
     trial = Trial(0, (0.5,), {"x": 1})
-    journal.begin(trial)
+    journal.append(Began(Job(0, 1), trial))
+    journal.append(Began(Job(0, 3)))
+    journal.append(Ended("space"))
+    assert journal.trials == {0: trial}
     assert journal.trials[0] is trial
+
+
+def test_nothing_is_known_of_an_earlier_run():
+    with open_journal(None) as journal:
+        assert type(journal) is MemoryJournal
+        journal.identify(3, {"data": "x"}, {})
+        assert (list(journal.past), journal.elapsed, journal.seed, journal.path) == ([], 0.0, None, None)
