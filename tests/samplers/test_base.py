@@ -73,6 +73,18 @@ def test_history_takes_all_that_is_not_finite_for_a_failure():
     np.testing.assert_array_equal(history.succeeded, [False, False, False, True])
 
 
+def test_history_knows_its_points_and_whether_there_were_budgets():
+    history = History(1)
+    X = np.array([[0.1], [0.2], [0.1]])
+    history.append(X[:2], np.zeros(2), np.ones(2))
+    assert set(history.points) == {X[0].tobytes(), X[1].tobytes()}
+    assert not history.is_budgeted
+    history.append(X[2:], np.zeros(1), np.array([0.5]))
+    assert len(history.points) == 2 and history.is_budgeted
+    history.append(X[2:], np.zeros(1), np.ones(1))
+    assert history.is_budgeted
+
+
 def test_history_cannot_be_rewritten():
     history = History(1)
     history.append(np.zeros((2, 1)), np.zeros(2), np.ones(2))
