@@ -6,6 +6,7 @@ a new release of scikit-learn is met in one place.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -193,7 +194,7 @@ class CallbackContexts:
         self._search, self._X, self._y = search, X, y
         weight = params.get("sample_weight")
         self._metadata = None if weight is None else {"sample_weight": weight}
-        self._tasks: list[Any] = []
+        self._has_tasks = False
         self._root: Any = None
         if hasattr(search, "_init_callback_context"):
             n_stages = 1 + (search.refit is not False)
@@ -203,14 +204,10 @@ class CallbackContexts:
     def begin_search(self, n_tasks: int | None, candidates: Iterable[Any] = ()) -> None:
         """Open the task under which all evaluations stand.
 
-        Their contexts are made ahead: adding to the tree while a worker's task is being pickled in
-        another thread would be a race. Where their number is not known, callbacks see the search as a
-        whole and not its evaluations.
-
         Parameters
         ----------
         n_tasks : int or None
-            How many evaluations there will be at most.
+            How many evaluations there will be at most; None if that is not known.
         candidates : iterable
             Values that the search may put into the estimator, which may bring callbacks too.
         """
@@ -219,15 +216,18 @@ class CallbackContexts:
         self._search_context = self._root.subcontext(
             task_name="search", max_subtasks=n_tasks, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self._search)
-        if n_tasks is not None and _have_callbacks([self._search, *candidates]):
-            self._tasks = [
-                self._search_context.subcontext(task_name="candidate-split-evaluation", task_id=i)
-                for i in range(n_tasks)
-            ]
+        self._has_tasks = _have_callbacks([self._search, *candidates])
 
     def task(self, i: int) -> dict[str, Any]:
-        """Arguments that tell ``fit_and_score`` which task of the tree it is, if it has a place there."""
-        return {"callback_context": self._tasks[i], "caller": self._search} if i < len(self._tasks) else {}
+        """Arguments that tell ``fit_and_score`` which task of the tree it is, if anybody wants to know."""
+        if not self._has_tasks:
+            return {}
+        # A parent of its own: a task takes the whole tree to its worker, and a sibling that is added while
+        # another thread pickles it would be a race.
+        parent = copy.copy(self._search_context)
+        parent._children_map = {}
+        context = parent.subcontext(task_name="candidate-split-evaluation", task_id=i)
+        return {"callback_context": context, "caller": self._search}
 
     def end_search(self) -> None:
         """Close the task under which all evaluations stand."""

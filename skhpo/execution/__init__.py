@@ -3,6 +3,7 @@
 from skhpo.execution._executors import Executor, SerialExecutor, TaskLost
 from skhpo.execution._loop import run
 from skhpo.execution._opening import open_executor
+from skhpo.execution._progress import ProgressLines
 from skhpo.execution._proposals import Proposals
 from skhpo.execution._stopping import Never, Progress, StoppingRule, Timeout
 from skhpo.execution._supervision import SupervisedExecutor
@@ -12,6 +13,7 @@ __all__ = [
     "Executor",
     "Never",
     "Progress",
+    "ProgressLines",
     "Proposals",
     "SerialExecutor",
     "StoppingRule",

@@ -72,7 +72,7 @@ class SerialExecutor(Executor):
 
     @property
     def n_workers(self) -> int:
-        """This thread."""
+        """One, the thread that waits."""
         return 1
 
     def submit(self, token: Any, call: Call) -> None:

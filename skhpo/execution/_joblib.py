@@ -8,7 +8,6 @@ tasks to the backend one by one, as ``Parallel`` itself does inside.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 import time
@@ -16,8 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Literal
 
 from joblib import Parallel
 from joblib._parallel_backends import LokyBackend, MultiprocessingBackend
@@ -54,8 +54,6 @@ class JoblibWorkers(Workers):
     ----------
     n_jobs : int or None
         As for ``joblib.Parallel``.
-    timed : bool, default=False
-        Whether ``seconds_running`` will be asked for. It costs a file for each task.
 
     Raises
     ------
@@ -65,13 +63,15 @@ class JoblibWorkers(Workers):
 
     blames_exactly = False
 
-    def __init__(self, n_jobs: int | None, *, timed: bool = False) -> None:
+    def __init__(self, n_jobs: int | None) -> None:
         self._finished: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         self._ended: deque[tuple[Any, Callable[[], Any]]] = deque()
         self._running: dict[int, Any] = {}
         self._serials = itertools.count()
         self._wrapped: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._marks: str | None = None
+        self._pids: frozenset[int] = frozenset()
+        self._dead: frozenset[int] = frozenset()
         self._parallel = Parallel(n_jobs=n_jobs)
         self._parallel.__enter__()
         try:
@@ -83,8 +83,8 @@ class JoblibWorkers(Workers):
                 self._check_backend()
                 self._backend.start_call()
                 self._pids = self._worker_pids()
-            if timed and self.can_kill:
-                self._marks = tempfile.mkdtemp(prefix="skhpo-")
+                if not self.in_process:
+                    self._marks = tempfile.mkdtemp(prefix="skhpo-")
         except BaseException:
             self._parallel.__exit__(None, None, None)
             raise
@@ -99,8 +99,12 @@ class JoblibWorkers(Workers):
         serial = next(self._serials)
         function, args, kwargs = call
         if not self.in_process:
-            mark = None if self._marks is None else os.path.join(self._marks, str(serial))
-            function, args, kwargs = run_guarded, (function, args, kwargs, mark), {}
+            mark = self._mark(serial)
+            function, args, kwargs = (
+                run_guarded,
+                (function, args, kwargs, None if mark is None else str(mark)),
+                {},
+            )
         if function not in self._wrapped:
             self._wrapped[function] = carry_configuration(function)
         batch = BatchedCalls(
@@ -124,8 +128,9 @@ class JoblibWorkers(Workers):
             try:
                 serial, out = self._finished.get(timeout=self._patience(deadline))
             except Empty:
-                if self._worker_pids() != self._pids:
-                    self._replace_workers("a worker process of the pool is gone")
+                if self._pids != (pids := self._worker_pids()):
+                    self._dead = self._pids - pids
+                    self._replace_workers("its process is gone")
                 elif deadline is not None and time.monotonic() >= deadline:
                     return None
                 continue
@@ -135,17 +140,14 @@ class JoblibWorkers(Workers):
             if (death := _death(out)) is not None:
                 self._replace_workers(death)
             else:
-                return self._running.pop(serial), partial(self._retrieve, out)
+                return self._take(serial), partial(self._retrieve, out)
         return self._ended.popleft()
 
     def seconds_running(self, token: Any) -> float:
         """By the mark that the worker made."""
         for serial, other in self._running.items():
-            if other == token and self._marks is not None:
-                try:
-                    return time.time() - os.stat(os.path.join(self._marks, str(serial))).st_mtime
-                except FileNotFoundError:
-                    return 0.0
+            if other == token and (mark := self._mark(serial)).exists():
+                return time.time() - mark.stat().st_mtime
         return 0.0
 
     def kill(self, token: Any) -> None:
@@ -172,8 +174,22 @@ class JoblibWorkers(Workers):
             )
 
     def _on_done(self, serial: int, out: Any) -> None:
-        # Runs in a thread of the backend: only the queue is touched here.
+        # Runs in a thread of the backend. Loky's calls back before it kills those who are left, so
+        # that who is dead now died by itself.
+        if isinstance(self._backend, LokyBackend) and not self._dead and _death(out) is not None:
+            processes = getattr(self._backend._workers, "_processes", {})
+            self._dead = frozenset(pid for pid, process in processes.items() if process.exitcode is not None)
         self._finished.put((serial, out))
+
+    def _mark(self, serial: int) -> Path:
+        """The file that the worker makes when it begins a task, with the number of its process."""
+        return Path(self._marks or "", str(serial))
+
+    def _take(self, serial: int) -> Any:
+        """The token of a task that is not running any more."""
+        if self._marks is not None:
+            self._mark(serial).unlink(missing_ok=True)
+        return self._running.pop(serial)
 
     def _retrieve(self, out: Any) -> Any:
         (result,) = self._backend.retrieve_result_callback(out)
@@ -181,15 +197,14 @@ class JoblibWorkers(Workers):
 
     def _patience(self, deadline: float | None) -> float | None:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if self._pids is None:
+        if not self._pids:
             return left
         return _POLL if left is None else min(left, _POLL)
 
-    def _worker_pids(self) -> frozenset[int] | None:
+    def _worker_pids(self) -> frozenset[int]:
         """The processes of a pool that replaces a dead one in silence, its task forgotten."""
         if not isinstance(self._backend, MultiprocessingBackend):
-            return None
-        # Fewer of them for a moment mean the same as others.
+            return frozenset()
         return frozenset(process.pid for process in self._backend._pool._pool)
 
     def _replace_workers(self, reason: str) -> None:
@@ -198,9 +213,11 @@ class JoblibWorkers(Workers):
         while not self._finished.empty():
             serial, out = self._finished.get()
             if serial in self._running and _death(out) is None:
-                self._ended.append((self._running.pop(serial), partial(self._retrieve, out)))
-        self._ended.extend((token, partial(_raise_death, reason)) for token in self._running.values())
-        self._running.clear()
+                self._ended.append((self._take(serial), partial(self._retrieve, out)))
+        for serial in list(self._running):
+            blame = self._blame(serial)
+            self._ended.append((self._take(serial), partial(_raise_death, reason, blame)))
+        self._dead = frozenset()
         # With all arguments: abort_everything(ensure_ready=True) forgets those of the memory maps.
         options = getattr(self._parallel, "_backend_kwargs", None)
         if options is None:
@@ -208,6 +225,16 @@ class JoblibWorkers(Workers):
             options = self._parallel._backend_args
         self._backend.configure(n_jobs=self._parallel.n_jobs, parallel=self._parallel, **options)
         self._pids = self._worker_pids()
+
+    def _blame(self, serial: int) -> Literal["culprit", "bystander"] | None:
+        if not self._dead:
+            return None
+        try:
+            pid = int(self._mark(serial).read_text())
+        except (FileNotFoundError, ValueError):
+            # It had not begun, or not even said so in full.
+            return "bystander"
+        return "culprit" if pid in self._dead else "bystander"
 
     def _use_own_memmaps(self) -> None:
         # Loky's workers are shared by all Parallel objects of this process; the folder of memory maps
@@ -224,5 +251,5 @@ def _death(out: Any) -> str | None:
     return None
 
 
-def _raise_death(reason: str) -> None:
-    raise WorkerDied(reason)
+def _raise_death(reason: str, blame: Literal["culprit", "bystander"] | None) -> None:
+    raise WorkerDied(reason, blame)

@@ -34,7 +34,7 @@ def open_executor(n_jobs: int | None, trial_timeout: float | None = None) -> Exe
     if trial_timeout is not None and (workers is None or not workers.can_kill):
         where = "in this process" if workers is None else "on these workers"
         warnings.warn(
-            f"trial_timeout={trial_timeout} has no effect: tasks run {where}, and nothing can end them there. "
+            f"trial_timeout={trial_timeout} has no effect: tasks run {where}, where nothing can end them. "
             "Pass n_jobs=2 or more, with a joblib backend of processes.",
             stacklevel=2,
         )
@@ -54,7 +54,7 @@ def _open_workers(n_jobs: int | None, *, timed: bool) -> Workers | None:
         from skhpo.execution._ray import RayWorkers
 
         return RayWorkers(backend, n_cluster_jobs, timed=timed)
-    workers = JoblibWorkers(n_jobs, timed=timed)
+    workers = JoblibWorkers(n_jobs)
     if workers.n_workers == 1:
         workers.close(abort=False)
         return None

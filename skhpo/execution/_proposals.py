@@ -65,8 +65,8 @@ class Proposals:
             )
         if not is_same:
             raise ValueError(
-                f"The journal's candidate {trial.number}, at {trial.position}, is none that this search could "
-                "have had."
+                f"The journal's candidate {trial.number}, at {trial.position}, is none that this search "
+                "could have had."
             )
         return Trial(trial.number, trial.position, self._space.to_params(position))
 

@@ -15,9 +15,9 @@ from skhpo.execution._workers import WorkerDied, Workers
 class SupervisedExecutor(Executor):
     """Runs tasks on workers that may die, and loses none but those that killed theirs.
 
-    Where the death of one worker takes others with it, nobody knows whose fault it was. All who ran then
-    are suspects: they run again, one at a time, and who dies alone is the culprit. Where a
-    death is one task's alone it is given a second chance, as machines leave clusters for
+    Where it is known whose process died first, that task is the culprit, and those who had to die with it run
+    again. Where it is not, all who ran are suspects: they run again, one at a time, and who dies alone
+    is the culprit. On a cluster a task is given a second chance, as machines leave for
     reasons of their own.
 
     Parameters
@@ -84,11 +84,11 @@ class SupervisedExecutor(Executor):
         """The verdict on a task whose worker died; None lets it run again."""
         if token in self._overdue:
             return TaskLost(f"it took longer than trial_timeout={self._limit} seconds")
-        if token in self._bystanders:
-            self._bystanders.remove(token)
+        if death.blame == "bystander" or token in self._bystanders:
+            self._bystanders.discard(token)
             self._waiting.appendleft(token)
             return None
-        if token == self._alone or token in self._on_second_chance:
+        if death.blame == "culprit" or token == self._alone or token in self._on_second_chance:
             return TaskLost(f"its worker died: {death}")
         if self._workers.blames_exactly:
             self._on_second_chance.add(token)

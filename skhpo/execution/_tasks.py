@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
 from collections.abc import Callable
@@ -22,8 +23,8 @@ def run_guarded(
     args : tuple
     kwargs : dict
     mark : str, optional
-        Path of a file to make when the call begins: its time is when the task began, which the process
-        that handed it out cannot know.
+        Path of a file to make when the call begins: when that was, and in which process, cannot be known
+        to the one that handed it out.
 
     Raises
     ------
@@ -33,11 +34,11 @@ def run_guarded(
         In place of an exception that would not come through unchanged, with its traceback as the text.
     """
     if mark is not None:
-        Path(mark).touch()
+        Path(mark).write_text(str(os.getpid()))
     try:
         return function(*args, **kwargs)
     except SystemExit as error:
-        raise WorkerDied(f"the task called sys.exit({error.code!r})") from None
+        raise WorkerDied(f"the task called sys.exit({error.code!r})", "culprit") from None
     except Exception as error:
         if _travels(error):
             raise

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from skhpo.evaluation import Call
 
 
 class WorkerDied(Exception):
-    """What a task comes to whose process is gone: killed, crashed, or lost with its machine."""
+    """What a task comes to whose process is gone: killed, crashed, or lost with its machine.
+
+    Parameters
+    ----------
+    reason : str
+    blame : {"culprit", "bystander", None}, default=None
+        "culprit": it was this task's own process that died first. "bystander": it was another's, which
+        took this one with it. None: that is not known.
+    """
+
+    def __init__(self, reason: str, blame: Literal["culprit", "bystander"] | None = None) -> None:
+        super().__init__(reason, blame)
+        self.reason = reason
+        self.blame = blame
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Workers(ABC):
@@ -27,8 +43,8 @@ class Workers(ABC):
     can_kill : bool
         Whether ``kill`` can end a task that runs.
     blames_exactly : bool
-        Whether a task that came to ``WorkerDied`` was on the worker that died. Else others which ran at
-        the same time may be the cause.
+        Whether a task that came to ``WorkerDied`` without a word on the blame was at least on the worker
+        that died. Else others which ran at the same time may be the cause.
     """
 
     in_process: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from abc import abstractmethod
 from contextlib import ExitStack
@@ -14,10 +15,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skhpo._sklearn import CallbackContexts, CrossValidationInputs, Interval, SearchCVParts, fit_context
+from skhpo._records import Evaluation
 from skhpo.evaluation import CrossValidation, Objective
-from skhpo.execution import Never, Proposals, Timeout, open_executor, run
-from skhpo.journal import MemoryJournal
+from skhpo.execution import Never, ProgressLines, Proposals, Timeout, open_executor, run
+from skhpo.journal import MemoryJournal, open_journal
 from skhpo.samplers import GridSampler, Sampler
+from skhpo.search._identity import describe_search, search_fingerprint
 from skhpo.search._plans import Plan
 from skhpo.search._validation import check_initial_candidates, check_names, check_refit, warn_user
 from skhpo.space import Space, as_space
@@ -46,6 +49,8 @@ class BaseSampledSearchCV(SearchCVParts):
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
         "initial_candidates": [list, tuple, None],
+        "trial_timeout": [Interval(Real, 0, None, closed="neither"), None],
+        "storage": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -65,12 +70,16 @@ class BaseSampledSearchCV(SearchCVParts):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
         self.timeout = timeout
         self.random_state = random_state
         self.initial_candidates = initial_candidates
+        self.trial_timeout = trial_timeout
+        self.storage = storage
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -116,17 +125,22 @@ class BaseSampledSearchCV(SearchCVParts):
             If the space or a parameter is of a wrong type.
         """
         inputs, refit_metric = self._prepare(X, y, params)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        space = as_space(self.param_distributions, seed=seed)
-        sampler = self._make_sampler()
-        initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
-        check_names(self.estimator, space)
-        check_refit(self.refit, self.scoring)
-        plan = self._plan(inputs, space, sampler, len(initial), seed)
-
-        contexts = CallbackContexts(self, inputs.X, inputs.y, params)
-        sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
-        journal, evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts)
+        with open_journal(self.storage) as journal:
+            seed = self._draw_seed(journal)
+            space = as_space(self.param_distributions, seed=seed)
+            sampler = self._make_sampler()
+            initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
+            check_names(self.estimator, space)
+            check_refit(self.refit, self.scoring)
+            plan = self._plan(inputs, space, sampler, len(initial), seed)
+            journal.identify(
+                seed,
+                search_fingerprint(self, inputs, plan.sampler, seed),
+                describe_search(self, inputs, space, plan),
+            )
+            contexts = CallbackContexts(self, inputs.X, inputs.y, params)
+            sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
+            evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal)
 
         n_splits = len(inputs.splits)
         jobs = journal.jobs()
@@ -146,6 +160,7 @@ class BaseSampledSearchCV(SearchCVParts):
             "multimetric_": multimetric,
             "scorer_": self._unwrap(inputs.scorer),
             "cv_results_": results,
+            "journal_": journal.path,
             **plan.attributes(journal),
         }
         # All at once, at the end: a search that fails leaves nothing half-fitted behind, and nothing of
@@ -162,14 +177,21 @@ class BaseSampledSearchCV(SearchCVParts):
     ) -> Plan:
         """How many candidates there will be, and how much is spent on whom."""
 
+    def _draw_seed(self, journal: MemoryJournal) -> int:
+        """From ``random_state``; the earlier runs' where that leaves it open."""
+        if self.random_state is None and journal.seed is not None:
+            return journal.seed
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
     def _search(
         self,
         inputs: CrossValidationInputs,
         proposals: Proposals,
         plan: Plan,
         contexts: CallbackContexts,
-    ) -> tuple[MemoryJournal, CrossValidation]:
-        """Run the loop, and return all that happened, with what the jobs meant."""
+        journal: MemoryJournal,
+    ) -> CrossValidation:
+        """Run the loop, after which the journal has all that happened; returns what the jobs meant."""
         n_splits = len(inputs.splits)
         n_fits = None if plan.n_jobs is None else plan.n_jobs * n_splits
         if self.verbose > 0:
@@ -177,10 +199,10 @@ class BaseSampledSearchCV(SearchCVParts):
             if self.timeout is not None:
                 message += f", until {self.timeout} seconds are over"
             print(message)
-        journal = MemoryJournal()
         # Checkpoints outlive the workers, which may still be writing one when they are killed.
-        with ExitStack() as stack, open_executor(self.n_jobs) as executor:
-            contexts.begin_search(n_fits, proposals.choices())
+        with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout) as executor:
+            n_left = None if n_fits is None else n_fits - sum(isinstance(e, Evaluation) for e in journal.past)
+            contexts.begin_search(n_left, proposals.choices())
             evaluation = plan.evaluation(
                 stack,
                 executor,
@@ -202,11 +224,14 @@ class BaseSampledSearchCV(SearchCVParts):
                 executor=executor,
                 stop=Never() if self.timeout is None else Timeout(self.timeout),
                 journal=journal,
+                watch=ProgressLines(n_fits, lambda: executor.n_workers, self.timeout)
+                if self.verbose > 0
+                else None,
             )
         contexts.end_search()
         if self.verbose > 0 and len(journal.trials) != plan.n_candidates:
             print(f"Ended with {len(journal.trials)} candidates")
-        return journal, evaluation
+        return evaluation
 
     def _count_candidates(self, space: Space, sampler: Sampler, n_initial: int) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""

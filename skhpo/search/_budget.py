@@ -56,6 +56,8 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.resource = resource
         self.min_resources = min_resources
@@ -78,6 +80,8 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     @abstractmethod
@@ -337,6 +341,8 @@ class ASHASearchCV(BaseBudgetSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -359,6 +365,8 @@ class ASHASearchCV(BaseBudgetSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     def _schedule(

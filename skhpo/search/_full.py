@@ -94,6 +94,8 @@ class SearchCV(BaseFullSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.sampler = sampler
         super().__init__(
@@ -111,6 +113,8 @@ class SearchCV(BaseFullSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -188,6 +192,8 @@ class TPESearchCV(BaseFullSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.n_startup = n_startup
         super().__init__(
@@ -205,6 +211,8 @@ class TPESearchCV(BaseFullSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -287,6 +295,8 @@ class BayesSearchCV(BaseFullSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.acquisition = acquisition
         self.n_startup = n_startup
@@ -305,6 +315,8 @@ class BayesSearchCV(BaseFullSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -380,6 +392,8 @@ class CMAESSearchCV(BaseFullSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         initial_candidates: Any = None,
+        trial_timeout: float | None = None,
+        storage: Any = None,
     ) -> None:
         self.restarts = restarts
         super().__init__(
@@ -397,6 +411,8 @@ class CMAESSearchCV(BaseFullSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
             initial_candidates=initial_candidates,
+            trial_timeout=trial_timeout,
+            storage=storage,
         )
 
     def _make_sampler(self) -> Sampler:

@@ -45,6 +45,11 @@ class Plan(ABC):
         )
         return f"Fitting {n_splits} folds for each of {many}"
 
+    @property
+    def max_resources(self) -> int | None:
+        """Resource of the full training; None where there is no other."""
+        return None
+
     @abstractmethod
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """What turns jobs into work; what it opens is closed with the stack."""
@@ -90,6 +95,11 @@ class BudgetPlan(Plan):
     ladder: tuple[int, ...]
     first: int
     seed: int
+
+    @property
+    def max_resources(self) -> int:
+        """The top of the ladder."""
+        return self.ladder[-1]
 
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Cross-validation that trains on, with its checkpoints opened."""

@@ -71,7 +71,9 @@ def test_callbacks_see_a_search_without_a_known_end(iris):
     records = Records()
     search = SearchCV(LogisticRegression(), SPACE, n_iter=None, timeout=0.1, cv=2, random_state=0)
     search.set_callbacks(records).fit(*iris)
-    assert records.tasks == ["fit", "search", "refit-with-best-params"]
+    n_tasks = 2 * len(search.cv_results_["params"])
+    evaluations = ["candidate-split-evaluation"] * n_tasks
+    assert records.tasks == ["fit", "search", *evaluations, "refit-with-best-params"]
 
 
 def test_callbacks_of_a_choice_know_their_place(iris):
