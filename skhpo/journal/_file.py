@@ -124,13 +124,20 @@ def connect(path: str, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri(path, mode), uri=True, timeout=10, isolation_level=None, check_same_thread=False
     )
-    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def is_new(connection: sqlite3.Connection) -> bool:
+def is_new(connection: sqlite3.Connection, path: str) -> bool:
     """Whether the database has nothing in it, as where a search was killed while it made the file."""
+    if _number(connection, "page_count") == 0:
+        # SQLite would take a few bytes for an empty database, and write over them.
+        raise foreign(path, "it is too short for an SQLite database")
     blank = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     return blank and _number(connection, "application_id") == _number(connection, "user_version") == 0
 
@@ -150,6 +157,15 @@ def create(connection: sqlite3.Connection, header: str) -> Record:
             connection.execute("ROLLBACK")
         raise
     return record
+
+
+def try_to_write(connection: sqlite3.Connection) -> None:
+    """Raise now what writing to the database would raise later; leaves it as it is."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    # SQLite lets a transaction begin on a medium that is read-only, and refuses what would change a page.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("ROLLBACK")
 
 
 def add(
@@ -250,7 +266,7 @@ def _read(path: str, mode: str) -> list[Record]:
         # One transaction: what is checked is what is read, whatever is written meanwhile.
         with reading(path):
             connection.execute("BEGIN")
-            new = is_new(connection)
+            new = is_new(connection, path)
         if new:
             raise ValueError(f"{path!r} is empty: no search has written to it yet.")
         check(connection, path)

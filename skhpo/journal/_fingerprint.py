@@ -1,4 +1,4 @@
-"""A digest of anything that makes a search what it is, the same in every process.
+"""What a search is, part by part, in digests that are the same in every process.
 
 An object's digest is BLAKE2b of a word for its kind and of the digests of its parts, so that it depends on
 values alone: not on addresses, on the order of sets, or on which equal objects are one and the same.
@@ -25,9 +25,12 @@ _BLOCK = 1 << 22
 
 _PREFIX = "blake2b:"
 
+_LONGEST = 200
+"""Characters of a part that is kept as text."""
+
 
 def fingerprint(**parts: Any) -> dict[str, str]:
-    """A digest for each part, equal in another process if and only if the part is.
+    """A digest of each part, or its text where it is short: equal wherever and whenever the part is.
 
     Parameters
     ----------
@@ -42,8 +45,8 @@ def fingerprint(**parts: Any) -> dict[str, str]:
     Returns
     -------
     digests : dict of str to str
-        For a part that a user should be able to read where it differs, such as versions, put text
-        of your own into this dict.
+        Numbers, text, booleans and None that take less than 200 characters stand as they are, so that a
+        user can be told both values where they differ.
 
     Examples
     --------
@@ -52,8 +55,18 @@ def fingerprint(**parts: Any) -> dict[str, str]:
     >>> other = fingerprint(data=[1, 2.0], cv=5)
     >>> [name for name in one if one[name] != other[name]]
     ['data']
+    >>> one["cv"]
+    '5'
     """
-    return {name: _PREFIX + _digest(part).hex() for name, part in parts.items()}
+    return {name: _legible(part) or _PREFIX + _digest(part).hex() for name, part in parts.items()}
+
+
+def _legible(part: Any) -> str | None:
+    """The ``repr`` of a short scalar, which is exact and tells types apart."""
+    if type(part) not in (str, int, float, bool, types.NoneType):
+        return None
+    text = repr(part)
+    return text if len(text) <= _LONGEST else None
 
 
 def _digest(part: Any) -> bytes:

@@ -43,8 +43,8 @@ class Lock:
         while True:
             # A lock on a file that its former holder has removed since is a lock on nothing. The file that
             # was there before it was opened and is there after it was locked is the one that is locked.
-            before = identity(self._file)
-            if before is not None and os.stat(self._file).st_size:
+            before, size = identity(self._file), _size(self._file)
+            if size:
                 raise ValueError(
                     f"{self._file!r} is in the way of the journal's lock, and is not empty: move it "
                     "elsewhere, or give the search another storage."
@@ -107,6 +107,13 @@ def identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def being_written(path: str) -> ValueError:

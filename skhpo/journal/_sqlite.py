@@ -21,6 +21,7 @@ from skhpo.journal._file import (
     is_empty,
     is_new,
     records,
+    try_to_write,
 )
 from skhpo.journal._fingerprint import is_digest
 from skhpo.journal._lock import Lock, identity
@@ -82,14 +83,12 @@ class SQLiteJournal(MemoryJournal):
         """Read an existing file, and only then make ready to write to it."""
         with reading(self.path):
             connection = self._connection = connect(self.path, "rw")
-            new = is_new(connection)
+            new = is_new(connection, self.path)
         if not new:
             check(connection, self.path)
             self._load(records(connection, self.path))
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+            try_to_write(connection)
         except sqlite3.Error as error:
             raise refused(error, self.path) from error
 
@@ -146,15 +145,18 @@ class SQLiteJournal(MemoryJournal):
     def _compare(self, seed: int, fingerprint: dict[str, str]) -> None:
         there, here = dict(self._fingerprint), dict(fingerprint)
         if self.seed != int(seed):
-            there["seed"], here["seed"] = str(self.seed), str(seed)
-        names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
-        if not names:
-            return
+            there["random_state"], here["random_state"] = str(self.seed), str(seed)
         differences = []
-        for name in names:
-            both = [side[name] for side in (there, here) if name in side and not is_digest(side[name])]
-            known = len(both) == 2
-            differences.append(f"{name} ({both[0]!r} there, {both[1]!r} here)" if known else name)
+        for name in dict.fromkeys([*there, *here]):
+            one, other = there.get(name), here.get(name)
+            if one == other:
+                continue
+            if one is None or other is None or is_digest(one) or is_digest(other):
+                differences.append(name)
+            else:
+                differences.append(f"{name} ({_legible(one)} there, {_legible(other)} here)")
+        if not differences:
+            return
         raise ValueError(
             f"The journal {self.path!r} is of another search, which differs in: {', '.join(differences)}. "
             "Give this search another storage; or, to continue that one, the same arguments, data and "
@@ -204,6 +206,10 @@ class SQLiteJournal(MemoryJournal):
             if connection is not None:
                 connection.close()
             self._lock.release()
+
+
+def _legible(text: str) -> str:
+    return text if text.isprintable() else repr(text)
 
 
 def open_journal(storage: str | os.PathLike[str] | None) -> MemoryJournal:
