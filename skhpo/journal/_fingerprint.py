@@ -6,6 +6,7 @@ values alone: not on addresses, on the order of sets, or on which equal objects 
 
 from __future__ import annotations
 
+import copyreg
 import datetime
 import enum
 import functools
@@ -166,12 +167,13 @@ class _Digester:
         return _combine("values", *self._all(values))
 
     def _sparse(self, x: Any) -> bytes:
+        kind = _path(type(x))
         if x.format not in ("csr", "csc"):
             x = x.tocoo()
             parts = (x.data, *(x.coords if hasattr(x, "coords") else (x.row, x.col)))
         else:
             parts = (x.data, x.indices, x.indptr)
-        return _combine("sparse", _path(type(x)), x.format, str(x.shape), *map(self._array, parts))
+        return _combine("sparse", kind, str(x.shape), *map(self._array, parts))
 
     def _pandas(self, x: Any) -> bytes:
         kind = type(x).__name__
@@ -266,7 +268,8 @@ class _Digester:
         except TypeError:
             attributes = {}
         try:
-            reduced = None if attributes else x.__reduce_ex__(4)
+            registered = copyreg.dispatch_table.get(type(x))
+            reduced = None if attributes else registered(x) if registered else x.__reduce_ex__(4)
         except Exception:
             # Whatever an object that cannot be pickled raises.
             reduced = None
