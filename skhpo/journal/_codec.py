@@ -28,7 +28,7 @@ def dumps(value: Any) -> str:
     TypeError
         If something else is in it.
     """
-    return json.dumps(_pack(value), separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_pack(value))
 
 
 def loads(text: str) -> Any:
@@ -40,13 +40,19 @@ def loads(text: str) -> Any:
         If the text is not of that kind.
     """
     try:
-        return _unpack(json.loads(text, parse_constant=_refuse))
+        value = _DECODER.decode(text)
+        # Most records have nothing to unpack.
+        return _unpack(value) if '"$' in text else value
     except RecursionError as error:
         raise ValueError("the JSON text is nested too deeply") from error
 
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _pack(value: Any) -> Any:
@@ -141,7 +147,7 @@ def encode(event: Event) -> tuple[str, str]:
     """
     if isinstance(event, Evaluation):
         body = {"job": _job(event.job), "fold": _pack(event.fold), "outcome": _pack(event.outcome)}
-        return "evaluation", _text(body)
+        return "evaluation", _ENCODER.encode(body)
     if isinstance(event, Began):
         trial = event.trial
         new = trial and {
@@ -149,14 +155,10 @@ def encode(event: Event) -> tuple[str, str]:
             "position": [None if math.isnan(u) else float(u) for u in trial.position],
             "params": displayed(trial.params),
         }
-        return "began", _text({"job": _job(event.job), "trial": new})
+        return "began", _ENCODER.encode({"job": _job(event.job), "trial": new})
     if isinstance(event, Ended):
-        return "ended", _text({"by": event.by})
+        return "ended", _ENCODER.encode({"by": event.by})
     raise TypeError(f"An event is a Began, an Evaluation or an Ended; got {type(event).__name__}.")
-
-
-def _text(body: Any) -> str:
-    return json.dumps(body, separators=(",", ":"), allow_nan=False)
 
 
 def _job(job: Job) -> list[int | None]:

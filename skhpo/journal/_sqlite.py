@@ -152,9 +152,9 @@ class SQLiteJournal(MemoryJournal):
             if one == other:
                 continue
             if one is None or other is None or is_digest(one) or is_digest(other):
-                differences.append(name)
+                differences.append(_legible(name))
             else:
-                differences.append(f"{name} ({_legible(one)} there, {_legible(other)} here)")
+                differences.append(f"{_legible(name)} ({_legible(one)} there, {_legible(other)} here)")
         if not differences:
             return
         raise ValueError(
