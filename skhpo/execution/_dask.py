@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import cloudpickle
 from distributed import Client, Future, KilledWorker, get_worker, rejoin, secede
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 
 from skhpo.evaluation import Call
 from skhpo.execution._parcels import Packer, run_packed, unpack_result
@@ -30,6 +30,9 @@ from skhpo.execution._workers import WorkerDied, Workers
 
 _MOST_RESTARTS = 3
 """How often a task begins anew that was lost with nobody to blame."""
+
+_LOOKS_EVERY = 1.0
+"""Seconds after which who waits for a result looks whether there still is a scheduler."""
 
 _BEGUN = "skhpo-begun"
 """Topic under which workers tell that a task began."""
@@ -49,6 +52,7 @@ class _Member:
     n_slots: int
     has_nanny: bool
     is_shunned: bool = False
+    is_leaving: bool = False
     tasks: set[_Task] = field(default_factory=set)
 
 
@@ -160,17 +164,23 @@ class DaskWorkers(Workers):
         ConnectionError
             If the scheduler is gone, and all tasks with it.
         """
-        try:
-            token, retrieve = self._finished.get(timeout=timeout)
-        except Empty:
-            return None
-        if self._lost_scheduler:
-            raise ConnectionError(
-                "The connection to the Dask scheduler is lost, and all running tasks with it. "
-                "A search with storage= can be continued from its journal."
-            )
-        self._tasks.pop(token, None)
-        return token, retrieve
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _LOOKS_EVERY if deadline is None else min(_LOOKS_EVERY, deadline - time.monotonic())
+            try:
+                token, retrieve = self._finished.get(timeout=max(0.0, left))
+            except Empty:
+                token = retrieve = None
+            if self._lost_scheduler or self._client.status != "running":
+                raise ConnectionError(
+                    "The connection to the Dask scheduler is lost, and all running tasks with it. "
+                    "A search with storage= can be continued from its journal."
+                )
+            if retrieve is not None:
+                self._tasks.pop(token, None)
+                return token, retrieve
+            if left <= 0:
+                return None
 
     def seconds_running(self, token: Any) -> float:
         """Since the worker told that the task began or, unless ``timed``, since it was given the task."""
@@ -188,7 +198,7 @@ class DaskWorkers(Workers):
 
     def close(self, *, abort: bool) -> None:
         """Cancel what runs or waits and release all data; the user's client and cluster go on."""
-        if self._client.status == "running":
+        if self._client.status != "closed":
             self._client.sync(self._shut)
         self._tasks.clear()
         if self._seceded:
@@ -239,7 +249,11 @@ class DaskWorkers(Workers):
         self._dispatch()
         if any(info["status"] != "running" for info in workers.values()):
             # Workers that have just come change their status before anyone can have asked to be told.
-            asyncio.get_running_loop().call_later(0.5, lambda: self._in_background(self._refresh()))
+            asyncio.get_running_loop().call_later(0.5, self._refresh_soon)
+
+    def _refresh_soon(self) -> None:
+        if self._client.status == "running":
+            self._in_background(self._refresh())
 
     def _slots_of(self, address: str, info: dict[str, Any]) -> int:
         """How many of our tasks a worker takes at once."""
@@ -259,15 +273,18 @@ class DaskWorkers(Workers):
         action = message.get("action") if isinstance(message, dict) else None
         if action == "add-worker":
             self._gone.discard(message["worker"])
-            self._in_background(self._refresh())
+            self._refresh_soon()
         elif action == "remove-worker":
             self._on_leaving(message)
 
     def _on_worker_event(self, address: str, event: tuple[float, Any]) -> None:
         # A worker that is short of memory, or about to leave, takes no tasks.
         _, message = event
-        if isinstance(message, dict) and message.get("action") == "worker-status-change":
-            self._in_background(self._refresh())
+        if not isinstance(message, dict) or message.get("action") != "worker-status-change":
+            return
+        if address in self._members:
+            self._members[address].is_leaving = message["status"].startswith("closing")
+        self._refresh_soon()
 
     def _on_begun(self, event: tuple[float, Any]) -> None:
         _, key = event
@@ -278,8 +295,11 @@ class DaskWorkers(Workers):
         """A worker is gone: what it was at is lost, or begins anew if it left by intention."""
         address = message["worker"]
         member = self._lose(address)
-        for task in list(member.tasks) if member is not None else ():
-            if not message["expected"] and task.key in message["processing-tasks"]:
+        if member is None:
+            return
+        has_died = not message["expected"] and not member.is_leaving
+        for task in list(member.tasks):
+            if has_died and task.key in message["processing-tasks"]:
                 self._end(task, partial(_raise, WorkerDied(f"The Dask worker {address} died.")))
             else:
                 self._begin_anew(task, f"The Dask worker {address} has left.")
@@ -415,7 +435,7 @@ class DaskWorkers(Workers):
         await asyncio.gather(*watches, *self._background, return_exceptions=True)
         self._data.clear()
         for topic in ("all", _BEGUN, *self._members):
-            with suppress(ValueError):
+            with suppress(ValueError, ClosedClientError):
                 self._client.unsubscribe_topic(topic)
         await self._client.close()
 
@@ -423,8 +443,13 @@ class DaskWorkers(Workers):
         # The event loop itself holds its tasks weakly.
         task = asyncio.ensure_future(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # a scheduler that does not answer is told of by who waits for results
 
 
 def _secede() -> bool:
