@@ -250,11 +250,12 @@ def read_records(path: str) -> list[Record]:
         raise ValueError(f"{path!r} is empty: no search has written to it yet.")
     # Without a log of changes beside it the file is at rest, and is read as it stands: SQLite would make
     # the log to read it otherwise, and leave it there. A search may begin just then.
-    at_rest = not os.path.exists(os.path.realpath(path) + "-wal")
+    log = os.path.realpath(path) + "-wal"
+    at_rest = is_empty(log)
     try:
         return _read(path, "immutable" if at_rest else "ro")
     except ValueError:
-        if at_rest and os.path.exists(os.path.realpath(path) + "-wal"):
+        if at_rest and not is_empty(log):
             return _read(path, "ro")
         raise
 

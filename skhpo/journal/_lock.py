@@ -41,10 +41,12 @@ class Lock:
         self._connection: sqlite3.Connection | None = None
         deadline = time.monotonic() + _PATIENCE
         while True:
-            # A lock on a file that its former holder has removed since is a lock on nothing. The file that
-            # was there before it was opened and is there after it was locked is the one that is locked.
-            before, size = identity(self._file), _size(self._file)
-            if size:
+            # A lock on a file that its former holder has removed since is a lock on nothing. A file that
+            # stood there before it was opened, still stood there then, and does when it is locked, is the
+            # one that is locked. The number of a removed file is given to a new one at once, hence the
+            # look in the middle, from which on the open file keeps its number, and the time of change.
+            before = _mark(self._file)
+            if before is not None and before[-1]:
                 raise ValueError(
                     f"{self._file!r} is in the way of the journal's lock, and is not empty: move it "
                     "elsewhere, or give the search another storage."
@@ -52,9 +54,10 @@ class Lock:
             try:
                 connection = _connect(self._file, "rwc", timeout=_PATIENCE)
                 try:
+                    opened = _mark(self._file)
                     connection.execute("PRAGMA journal_mode = MEMORY")
                     connection.execute("BEGIN EXCLUSIVE")
-                    if before is not None and identity(self._file) == before:
+                    if before is not None and before == opened == _mark(self._file):
                         self._connection = connection
                         return
                 finally:
@@ -69,9 +72,11 @@ class Lock:
 
     def release(self) -> None:
         """Let others write, and leave no file behind; more than once does no harm."""
-        connection, self._connection = self._connection, None
-        if connection is None or self._process != os.getpid():
+        if self._process != os.getpid():
             # A forked worker's copy has nothing to release, and must not remove what is its parent's.
+            return
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
         # Removed while still locked, so that nobody can have taken it. Windows removes no open file.
         with suppress(OSError):
@@ -109,11 +114,13 @@ def identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _size(path: str) -> int:
+def _mark(path: str) -> tuple[int, ...] | None:
+    """Which file is at a path, also where its number was another's before, and its size."""
     try:
-        return os.stat(path).st_size
+        found = os.stat(path)
     except OSError:
-        return 0
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size
 
 
 def being_written(path: str) -> ValueError:

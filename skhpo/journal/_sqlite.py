@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from typing import Any
 
 from skhpo._records import Event
@@ -200,12 +201,18 @@ class SQLiteJournal(MemoryJournal):
 
     def close(self) -> None:
         """Let go of the file, for other searches to go on with it; more than once does no harm."""
-        connection, self._connection = self._connection, None
-        if self._process == os.getpid():
+        if self._process != os.getpid():
             # A forked worker must not touch the connection that it was born with.
-            if connection is not None:
-                connection.close()
-            self._lock.release()
+            return
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # What is left in the log is moved into the file, also where a reader who is there just now
+            # keeps SQLite from doing so: people copy one file. Where that fails, the log stays and is read.
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA busy_timeout = 1000")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.close()
+        self._lock.release()
 
 
 def _legible(text: str) -> str:

@@ -160,3 +160,35 @@ def test_a_forked_copy_of_the_journal_does_nothing(tmp_path, start):
     kill(process)
     with SQLiteJournal(path) as journal:
         assert list(journal.past) == [Began(Job(0)), Began(Job(2))]
+
+
+CONTENDER = """
+import os, sys, time
+from skhpo.journal._lock import Lock, is_locked
+path, n_inside, n_refused = sys.argv[1], 0, 0
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    try:
+        lock = Lock(path)
+    except ValueError:
+        n_refused += 1
+        continue
+    os.close(os.open(path + ".inside", os.O_CREAT | os.O_EXCL))
+    n_inside += 1
+    time.sleep(0.001)
+    os.unlink(path + ".inside")
+    is_locked(path)
+    lock.release()
+print(n_inside)
+"""
+
+
+@pytest.mark.slow
+def test_of_many_processes_one_has_the_lock_at_a_time(tmp_path, start):
+    """While its file is removed and made anew hundreds of times, with the same number of inode."""
+    processes = [start(CONTENDER, tmp_path / "search.db") for _ in range(4)]
+    for process in processes:
+        out, err = process.communicate()
+        assert err == ""
+        assert int(out) > 50
+    assert os.listdir(tmp_path) == []

@@ -202,3 +202,16 @@ def test_other_programs_know_what_it_is(tmp_path, make):
         rows = connection.execute("SELECT seq, kind, length(checksum) FROM record ORDER BY seq").fetchall()
     kinds = ["header", "began", "evaluation", "began", "evaluation", "evaluation", "evaluation"]
     assert rows[:7] == [(seq, kind, 16) for seq, kind in enumerate(kinds)]
+
+
+def test_a_reader_that_stays_does_not_keep_the_file_from_being_whole(tmp_path, make, past, written):
+    path = tmp_path / "search.db"
+    journal = SQLiteJournal(path)
+    journal.identify(7, {}, {})
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
+        assert reader.execute("SELECT count(*) FROM record").fetchone() == (1,)
+        journal.append(Began(Job(0)))
+        journal.close()
+        copied = tmp_path / "copied.db"
+        copied.write_bytes(path.read_bytes())
+    assert len(past(copied)) == 1
