@@ -218,6 +218,17 @@ text = pd.Series(["a", "b"], dtype=object)
             X,
         ],
         [text, text.astype("string"), text.astype("category"), text.rename("x"), text[::-1], text.to_frame()],
+        [pd.array(v, dtype=t) for t in ("Int64", "Float64", "Int32") for v in ([1, 0], [1, None], [None, 1])],
+        [
+            pd.array([True, False]),
+            pd.array([True, None], dtype="boolean"),
+            pd.array([True, False], dtype=bool),
+        ],
+        [pd.Series([0, 1], dtype="Sparse[int]"), pd.Series([1, 0], dtype="Sparse[int]"), pd.Series([1, 0])],
+        [
+            pd.to_datetime(["2024-01-01", None], utc=utc).tz_convert(zone)
+            for utc, zone in [(1, None), (1, "CET")]
+        ],
         [pd.Categorical(["a", "b"]), pd.Categorical(["a", "b"], ordered=True), pd.Categorical(["b", "a"])],
         [pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"b": [1, 2]}), pl.DataFrame({"a": [1, None]})],
         [

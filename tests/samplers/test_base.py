@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import qmc
 
 from skhpo.samplers import History, RandomSampler, Sampler, make_sampler
-from skhpo.samplers._base import SobolDesign, distances
+from skhpo.samplers._base import PointsLeft, SobolDesign, distances
 from skhpo.space import Categorical, Column, Integer, Real, Space
 
 
@@ -175,6 +175,21 @@ def test_a_duplicate_gives_way_to_the_nearest_level(letters):
     assert values[0] == {"a": "q", "n": 3}
     assert sorted(value["n"] for value in values[1:]) == [2, 4]
     assert {value["a"] for value in values} == {"q"}
+
+
+def test_points_left_are_those_that_were_neither_told_nor_taken(letters):
+    everything = np.array(list(letters.enumerate()))
+    keys = [point.tobytes() for point in everything]
+    order = np.random.default_rng(0).permutation(20)
+    left, told = PointsLeft(letters), {}
+    for stop in (0, 1, 7, 7, 12):
+        told.update((keys[i], None) for i in order[len(told) : stop])
+        # One of those that are taken was told before.
+        taken = {keys[order[0]], keys[order[-1]]}
+        expected = [
+            point for key, point in zip(keys, everything, strict=True) if key not in taken | set(told)
+        ]
+        np.testing.assert_array_equal(left.beside(told.keys(), taken), expected)
 
 
 def test_equally_near_levels_are_chosen_at_random():
