@@ -192,6 +192,13 @@ class _Digester:
             coded = x.cat if hasattr(x, "cat") else x
             parts = self.digest(coded.categories), self._array(np.asarray(coded.codes))
             return _combine("category", str(coded.ordered), *parts)
+        if dtype.startswith("Sparse"):
+            return _combine("extension", dtype, self._array(np.asarray(x)))
+        numpy_dtype = getattr(x.dtype, "numpy_dtype", None)
+        if numpy_dtype is not None and numpy_dtype.kind in "iufb":
+            # Nullable numbers, which as objects would take a hundred times as long.
+            values = x.to_numpy(dtype=numpy_dtype, na_value=0)
+            return _combine("nullable", dtype, self._array(values), self._array(np.asarray(x.isna())))
         return _combine("extension", dtype, self._array(x.to_numpy(dtype=object)))
 
     def _polars(self, x: Any) -> bytes:
