@@ -16,7 +16,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import KeysView
+from collections.abc import Iterable, KeysView
+from itertools import islice
 from typing import ClassVar, Self
 
 import numpy as np
@@ -220,7 +221,7 @@ class Sampler(ABC):
         run.space, run.seed, run.n_trials = space, seed, n_trials
         run.history = History(space.d)
         run.n_asked = 0
-        run._all_points = None
+        run._points_left = None
         run._design = SobolDesign(space.d, seed)
         run._start()
         return run
@@ -358,7 +359,7 @@ class Sampler(ABC):
     # -- duplicates -------------------------------------------------------------------------------
 
     _design: SobolDesign
-    _all_points: np.ndarray | None
+    _points_left: PointsLeft | None
 
     @property
     def _seen(self) -> KeysView[bytes]:
@@ -384,9 +385,9 @@ class Sampler(ABC):
     def _nearby_unseen(self, row: np.ndarray, taken: set[bytes], rng: np.random.Generator) -> np.ndarray:
         """A point close to ``row`` that was neither told nor is it in ``taken``."""
         if self.space.size <= _ENUMERABLE:
-            if self._all_points is None:
-                self._all_points = np.array(list(self.space.enumerate()))
-            points = self._all_points[[not self._is_taken(point, taken) for point in self._all_points]]
+            if self._points_left is None:
+                self._points_left = PointsLeft(self.space)
+            points = self._points_left.beside(self._seen, taken)
             gaps = distances(points, row[None], self.space)[:, 0]
             # At random among equals: the first would always be the first choice of a categorical.
             return points[rng.choice(np.flatnonzero(gaps <= gaps.min() + 1e-12))]
@@ -426,6 +427,31 @@ def distances(A: np.ndarray, B: np.ndarray, space: Space) -> np.ndarray:
         both_inactive = np.isnan(a) & np.isnan(b)
         total += np.where(both_inactive, 0.0, np.where(np.isnan(a) | np.isnan(b), 1.0, gap))
     return total
+
+
+class PointsLeft:
+    """The points of a finite space that were not told of, without a walk through all of them each time."""
+
+    def __init__(self, space: Space) -> None:
+        self._points = np.array(list(space.enumerate()))
+        self._row = {point.tobytes(): i for i, point in enumerate(self._points)}
+        self._is_left = np.ones(len(self._points), dtype=bool)
+        self._n_told = 0
+
+    def beside(self, told: KeysView[bytes], taken: Iterable[bytes]) -> np.ndarray:
+        """Points (m, d), in the order of the space, that are in neither.
+
+        Parameters
+        ----------
+        told : keys of a dict
+            Those of the last call, in their order, and the new ones after them.
+        taken : iterable of bytes
+        """
+        self._is_left[[self._row[key] for key in islice(told, self._n_told, None)]] = False
+        self._n_told = len(told)
+        is_left = self._is_left.copy()
+        is_left[[self._row[key] for key in taken]] = False
+        return self._points[is_left]
 
 
 class SobolDesign:
