@@ -109,6 +109,10 @@ class TPESampler(Sampler):
     what was found out about bad regions long ago, which the newest evaluations alone do not tell; and
     nothing is drawn for it.
 
+    Against all kernels, on four functions and 11 to 28 seeds, regret was the same after 1500 evaluations (the
+    logarithm to base 10 of the ratio was within 0.02); after 2500 it was 0.10 higher, with a standard error
+    of 0.05. Keeping the newest, the best, or every k-th instead was no better.
+
     Where results come from less than the full resource, the model is that of the largest resource with
     d + 2 successes, as in BOHB; failures at any resource count as bad. Another rule was tried: each trial
     counts once, at its largest resource, with the loss that is to be expected of it in full by regression
