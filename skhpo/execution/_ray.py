@@ -21,6 +21,7 @@ from typing import Any
 import ray
 from ray import cloudpickle
 from ray.exceptions import (
+    ActorUnavailableError,
     GetTimeoutError,
     NodeDiedError,
     OutOfMemoryError,
@@ -300,8 +301,12 @@ def _never_began(task: _Task) -> bool:
 
 
 def _machine_is_gone(slot: _Slot, error: BaseException) -> bool:
-    """Whether an actor died because its machine left, and not by what it ran."""
-    if getattr(error, "preempted", False):
+    """Whether an actor died because its machine left, and not by what it ran.
+
+    Of a process that died Ray hears at once, from the machine it was on. A machine that is silent is taken
+    for dead after some time, and its actors are unavailable until then.
+    """
+    if isinstance(error, ActorUnavailableError) or getattr(error, "preempted", False):
         return True
     return any(node["NodeID"] == slot.node and not node["Alive"] for node in ray.nodes())
 

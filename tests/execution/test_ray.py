@@ -114,6 +114,7 @@ def test_a_machine_that_leaves_takes_no_task_along(tmp_path):
     program = """
         import pathlib, sys, time
 
+        import ray
         from ray.cluster_utils import Cluster
         from ray.util.joblib.ray_backend import RayBackend
 
@@ -128,27 +129,33 @@ def test_a_machine_that_leaves_takes_no_task_along(tmp_path):
             return name
 
         cluster = Cluster(initialize_head=True, connect=True, head_node_args={"num_cpus": 1})
-        second = cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
-        workers = RayWorkers(RayBackend(nesting_level=0), -1)
-        assert workers.n_workers == 2
-        for name in "ab":
-            workers.submit(name, (wait_for_go, (name,), {}))
-        while len(list(begun.iterdir())) < 2:
-            assert workers.next_finished(timeout=0.1) is None
-        cluster.remove_node(second, allow_graceful=False)
-        while not workers._waiting:
-            assert workers.next_finished(timeout=0.1) is None
-        go.touch()
-        results = {}
-        for _ in range(2):
-            token, retrieve = workers.next_finished(timeout=120)
-            results[token] = retrieve()
-        assert results == {"a": "a", "b": "b"}, results
-        assert len(list(begun.iterdir())) == 3
-        assert workers.n_workers == 1
-        workers.close(abort=False)
-        cluster.shutdown()
+        try:
+            second = cluster.add_node(num_cpus=1)
+            cluster.wait_for_nodes()
+            workers = RayWorkers(RayBackend(nesting_level=0), -1)
+            assert workers.n_workers == 2
+            for name in "ab":
+                workers.submit(name, (wait_for_go, (name,), {}))
+            while len(list(begun.iterdir())) < 2:
+                assert workers.next_finished(timeout=0.1) is None
+            cluster.remove_node(second, allow_graceful=False)
+            while not workers._waiting:
+                assert workers.next_finished(timeout=0.1) is None
+            go.touch()
+            results = {}
+            for _ in range(2):
+                token, retrieve = workers.next_finished(timeout=120)
+                results[token] = retrieve()
+            assert results == {"a": "a", "b": "b"}, results
+            assert len(list(begun.iterdir())) == 3
+            deadline = time.monotonic() + 30
+            while workers.n_workers > 1:
+                assert time.monotonic() < deadline, "Ray takes a silent machine for dead after ten seconds"
+                time.sleep(0.5)
+            workers.close(abort=False)
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
     """
     script = tmp_path / "program.py"
     script.write_text(textwrap.dedent(program))
