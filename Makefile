@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
+	bench bench-utilisation bench-dispatch bench-scale bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
 	bench-checkpoints clean
 
 help:  ## This list
@@ -44,10 +44,10 @@ examples: $(VENV)/.test  ## Run all examples
 		echo "== $(example)"; $(PY) $(example) $(ARGS_$(notdir $(example)));)
 
 test: $(VENV)/.test  ## Tests and doctests
-	$(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.test  ## Statistical tests that take minutes
-	$(PY) -m pytest -n $(WORKERS) -m "slow and not gpu" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "slow and not gpu" $(PYTEST_ARGS)
 
 test-gpu: $(VENV)/.test $(VENV)/.torch  ## Tests that need a CUDA device
 	$(PY) -m pytest -m gpu $(PYTEST_ARGS)
@@ -64,7 +64,8 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets bench-checkpoints  ## All benchmarks (hours)
+bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets bench-checkpoints \
+	bench-utilisation bench-dispatch bench-scale  ## All benchmarks (hours)
 
 bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
 	$(PY) benchmarks/quality.py $(ARGS)
@@ -83,6 +84,15 @@ bench-budgets: $(VENV)/.bench  ## Cost and quality of training on, against train
 
 bench-checkpoints: $(VENV)/.core  ## Memory and disk that checkpoints of forests take
 	$(PY) benchmarks/checkpoints.py $(ARGS)
+
+bench-utilisation: $(VENV)/.bench  ## How busy workers are kept, against other searches
+	$(PY) benchmarks/utilisation.py $(ARGS)
+
+bench-dispatch: $(VENV)/.core  ## Cost of handing out a task with 64 MB of data
+	$(PY) benchmarks/dispatch.py $(ARGS)
+
+bench-scale: $(VENV)/.core  ## Ten thousand candidates
+	$(PY) benchmarks/scale.py $(ARGS)
 
 bench-cmaes: $(VENV)/.bench  ## Evaluations to 1e-8 against the cma package
 	$(PY) benchmarks/cmaes_evaluations.py $(ARGS)

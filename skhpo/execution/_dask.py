@@ -34,6 +34,9 @@ _MOST_RESTARTS = 3
 _LOOKS_EVERY = 1.0
 """Seconds after which who waits for a result looks whether there still is a scheduler."""
 
+_SETTLES_IN = 1.0
+"""Seconds before a worker that has just come gets a task: if it died at once, its nanny would give up too."""
+
 _BEGUN = "skhpo-begun"
 """Topic under which workers tell that a task began."""
 
@@ -113,6 +116,7 @@ class DaskWorkers(Workers):
         self._bound: dict[str, _Task] = {}
         self._members: dict[str, _Member] = {}
         self._gone: set[str] = set()
+        self._new: set[str] = set()
         self._data: dict[int, asyncio.Future[Future]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._n_slots = 0
@@ -238,8 +242,8 @@ class DaskWorkers(Workers):
         scheduler: Any = self._client.scheduler
         workers = (await scheduler.identity(n_workers=-1))["workers"]
         for address, info in workers.items():
-            if address in self._gone:
-                continue  # left while the answer was on its way
+            if address in self._gone or address in self._new:
+                continue  # left while the answer was on its way, or is to settle first
             if address not in self._members:
                 self._client.subscribe_topic(address, partial(self._on_worker_event, address))
             member = self._members.setdefault(address, _Member(0, False))
@@ -250,6 +254,10 @@ class DaskWorkers(Workers):
         if any(info["status"] != "running" for info in workers.values()):
             # Workers that have just come change their status before anyone can have asked to be told.
             asyncio.get_running_loop().call_later(0.5, self._refresh_soon)
+
+    def _welcome(self, address: str) -> None:
+        self._new.discard(address)
+        self._refresh_soon()
 
     def _refresh_soon(self) -> None:
         if self._client.status == "running":
@@ -273,7 +281,8 @@ class DaskWorkers(Workers):
         action = message.get("action") if isinstance(message, dict) else None
         if action == "add-worker":
             self._gone.discard(message["worker"])
-            self._refresh_soon()
+            self._new.add(message["worker"])
+            asyncio.get_running_loop().call_later(_SETTLES_IN, self._welcome, message["worker"])
         elif action == "remove-worker":
             self._on_leaving(message)
 

@@ -133,11 +133,12 @@ class BaseSampledSearchCV(SearchCVParts):
             check_names(self.estimator, space)
             check_refit(self.refit, self.scoring)
             plan = self._plan(inputs, space, sampler, len(initial), seed)
-            journal.identify(
-                seed,
-                search_fingerprint(self, inputs, plan.sampler, seed),
-                describe_search(self, inputs, space, plan),
-            )
+            if journal.path is not None:
+                journal.identify(
+                    seed,
+                    search_fingerprint(self, inputs, plan.sampler, seed),
+                    describe_search(self, inputs, space, plan),
+                )
             contexts = CallbackContexts(self, inputs.X, inputs.y, params)
             sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
             evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal)

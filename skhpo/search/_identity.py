@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import skhpo
 from skhpo._sklearn import CrossValidationInputs, SearchCVParts
 from skhpo.journal import fingerprint
 from skhpo.search._plans import Plan
@@ -68,9 +67,8 @@ def search_fingerprint(
 
 def _versions(*objects: Any) -> str:
     """Of the libraries that have a part in the results, as text."""
-    names = {"sklearn", "numpy", "scipy", *(name for value in objects for name in _packages(value))}
+    names = {"skhpo", "sklearn", "numpy", "scipy", *(name for value in objects for name in _packages(value))}
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in sorted(names)}
-    found["skhpo"] = skhpo.__version__
     return ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
 
 
