@@ -19,7 +19,8 @@ def test_there_are_programs():
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_program_runs_as_printed(program, capsys):
+def test_program_runs_as_printed(program, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(program, "<documentation>", "exec"), {"__name__": "__main__"})
 
 
