@@ -91,15 +91,16 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """No new work of some kind from here on.
+    """An end of some kind.
 
     Attributes
     ----------
-    by : {"space", "stop"}
-        "space": a new trial was wanted and there was none left. "stop": a stopping rule fired.
+    by : {"space", "stop", "run"}
+        "space": a new trial was wanted and there was none left. "stop": a stopping rule fired. "run": the
+        process that wrote what stands before is gone, and what follows is another's.
     """
 
-    by: Literal["space", "stop"]
+    by: Literal["space", "stop", "run"]
 
 
 Event = Began | Evaluation | Ended

@@ -6,7 +6,11 @@ import pytest
 @pytest.fixture(scope="session")
 def dask_client():
     distributed = pytest.importorskip("distributed")
+    import dask
+
     with (
+        # The cluster would give up a worker that is being restarted 15 seconds after it has died once.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
@@ -18,6 +22,8 @@ def dask_client():
 @pytest.fixture(scope="session")
 def ray_cluster():
     ray = pytest.importorskip("ray")
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.init(
+        address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False
+    )
     yield ray
     ray.shutdown()

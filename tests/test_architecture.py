@@ -13,18 +13,29 @@ LONGEST = 500
 ALLOWED = {
     "_records": set(),
     "_sklearn": {"_records"},
+    "_warnings": set(),
     "space": {"_records"},
     "schedulers": {"_records"},
-    "evaluation": {"_records", "_sklearn"},
+    "evaluation": {"_records", "_sklearn", "_warnings"},
     "journal": {"_records"},
     "displays": {"_records"},
     "samplers": {"space"},
-    "execution": {"_records", "_sklearn", "space", "samplers", "schedulers", "evaluation", "journal"},
+    "execution": {
+        "_records",
+        "_sklearn",
+        "_warnings",
+        "space",
+        "samplers",
+        "schedulers",
+        "evaluation",
+        "journal",
+    },
     "optimizer": {"space", "samplers"},
     "testing": {"_records", "space", "samplers", "schedulers", "evaluation"},
     "search": {
         "_records",
         "_sklearn",
+        "_warnings",
         "space",
         "samplers",
         "schedulers",
@@ -55,7 +66,7 @@ HEAVY = {
 }
 """What nobody should wait for who does not use it: imported inside functions only."""
 
-LAZY = {"skhpo.execution._dask", "skhpo.execution._ray"}
+LAZY = {"skhpo.execution._dask", "skhpo.execution._dask_remote", "skhpo.execution._ray"}
 """Modules that are nothing without a heavy package, and count as heavy themselves."""
 
 

@@ -32,6 +32,7 @@ class BudgetedCrossValidation(CrossValidation):
     checkpoints: Checkpoints
     seed: int
     _lengths: dict[int, Length] = field(default_factory=dict, repr=False)
+    _passed: dict[int, list[int]] = field(default_factory=dict, repr=False)
 
     def call(self, trial: Trial, job: Job, fold: int, number: int) -> Call:
         """As in the base class; samples are counted out here, all else is the worker's."""
@@ -45,6 +46,7 @@ class BudgetedCrossValidation(CrossValidation):
         options["training"] = Training(
             adapter=length.adapter,
             length=own,
+            way=tuple(length.at(r) for r in self._passed.get(trial.number, ()) if r < _resource(job)),
             full=length.full,
             is_last=_resource(job) >= self.plan.max_resources,
             checkpoints=self.checkpoints,
@@ -64,6 +66,10 @@ class BudgetedCrossValidation(CrossValidation):
     def fraction(self, job: Job) -> float:
         """The job's part of ``max_resources``."""
         return _resource(job) / self.plan.max_resources
+
+    def passed(self, job: Job) -> None:
+        """The next job of the trial goes on from here, or goes this way again."""
+        self._passed.setdefault(job.trial, []).append(_resource(job))
 
     def forget(self, trial: int) -> None:
         """Drop the trial's checkpoints."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skhpo._records import Job, Trial
 from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score, lost_outcome
+from skhpo._warnings import warn_user
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 """A function with its positional and keyword arguments."""
@@ -77,22 +77,27 @@ class CrossValidation:
         RuntimeError
             If ``error_score`` is "raise".
         """
+        message = _loss(reason)
+        if self.error_score == "raise":
+            message = f"{self._where(trial, job, fold)}: {message}"
         inputs = self.inputs
-        message = f"The fit was lost: {reason}."
-        where = f"Candidate {trial.number}, {self.params(trial, job)}, on fold {fold}"
-        outcome = lost_outcome(
-            message if self.error_score != "raise" else f"{where}: {message}",
+        return lost_outcome(
+            message,
             scorer=inputs.scorer,
             error_score=self.error_score,
             return_train_score=self.return_train_score,
             n_test_samples=len(np.arange(inputs.n_samples)[inputs.splits[fold][1]]),
         )
-        warnings.warn(
-            f"{where}: {message} Its score on this fold is {self.error_score}.",
+
+    def warn_of_loss(self, trial: Trial, job: Job, fold: int, reason: str) -> None:
+        """Tell the user, now and by name, of a task that took its worker with it."""
+        warn_user(
+            f"{self._where(trial, job, fold)}: {_loss(reason)} Its score on this fold is {self.error_score}.",
             FitFailedWarning,
-            stacklevel=2,
         )
-        return outcome
+
+    def _where(self, trial: Trial, job: Job, fold: int) -> str:
+        return f"Candidate {trial.number}, {self.params(trial, job)}, on fold {fold}"
 
     def params(self, trial: Trial, job: Job) -> dict[str, Any]:
         """The estimator's parameters in a job, the one that sets its length included."""
@@ -104,3 +109,10 @@ class CrossValidation:
 
     def forget(self, trial: int) -> None:
         """Throw away what was kept of a trial that will not be trained on."""
+
+    def passed(self, job: Job) -> None:
+        """A job is finished, in this run of the search or in an earlier one."""
+
+
+def _loss(reason: str) -> str:
+    return f"The fit was lost: {reason.rstrip('.')}."

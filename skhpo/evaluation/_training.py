@@ -20,6 +20,9 @@ class Training:
     adapter : Adapter
     length, full : int
         How far to train now, and how far at most, in the model's own units.
+    way : tuple of int
+        Lengths at which the model was put by before. Where a checkpoint is lost, the model is trained again
+        in the same stretches: for some models that is not the same as training at once.
     is_last : bool
         Whether nothing can follow, so that nothing need be kept.
     checkpoints : Checkpoints
@@ -29,6 +32,7 @@ class Training:
 
     adapter: Adapter
     length: int
+    way: tuple[int, ...]
     full: int
     is_last: bool
     checkpoints: Checkpoints
@@ -42,7 +46,12 @@ class Training:
         if checkpoint is None:
             # What the adapter takes for the whole way, of which it goes a part.
             model.set_params(**{self.adapter.resource: self.full})
-            return self.adapter.begin(model, self.length, X, y, fit_params, self.seed)
+            way = self.way if self.adapter.can_extend(model, fit_params) else ()
+            first, *others = sorted({*way, self.length})
+            memo = self.adapter.begin(model, first, X, y, fit_params, self.seed)
+            for length in others:
+                memo = self.adapter.extend(model, length, X, y, fit_params, memo)
+            return memo
         # The model stays the object it is, which scikit-learn is about to score.
         model.__dict__.update(vars(checkpoint.model))
         if checkpoint.length >= self.length:

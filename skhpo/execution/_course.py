@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from skhpo._records import Began, Ended, Evaluation, Job
+from skhpo._records import Began, Ended, Evaluation, Event, Job
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution._proposals import Proposals
 from skhpo.journal import MemoryJournal
@@ -34,6 +35,8 @@ class Course:
         Jobs finished.
     best_loss : float
         Least loss of a finished job; infinite before there is one.
+    is_stopped : bool
+        Whether a stopping rule has fired, and stays so.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Course:
         self._journal = journal
         self.n_done = 0
         self.best_loss = math.inf
+        self.is_stopped = False
+        self._is_new_run = False
 
     def retrace(self) -> list[Task]:
         """Go through what earlier runs of this search did; the tasks that they left undone.
@@ -61,8 +66,8 @@ class Course:
             If this search would not have done what stands in the journal.
         """
         past = self._journal.past
+        in_force = _stops_in_force(past)
         begun: list[Job] = []
-        last_begun = max((i for i, event in enumerate(past) if isinstance(event, Began)), default=-1)
         for i, event in enumerate(past):
             if isinstance(event, Began):
                 event = self._begin_again(event)
@@ -73,9 +78,10 @@ class Course:
             elif isinstance(event, Ended) and event.by == "space":
                 self._offered()
                 self._scheduler.close()
-            elif isinstance(event, Ended) and i < last_begun:
-                # A stop that changed nothing any more may be taken back, by a longer timeout.
+            elif i in in_force:
+                self.is_stopped = True
                 self._scheduler.finish()
+        self._is_new_run = len(past) > 0
         return [task for job in begun for task in self._tasks(job)]
 
     def next_tasks(self) -> list[Task]:
@@ -87,23 +93,30 @@ class Course:
         if job.trial not in self._journal.trials:
             trial = self._proposals.next_trial(job.trial)
             if trial is None:
-                self._journal.append(Ended("space"))
+                self._write(Ended("space"))
                 # Trials that began may still be owed work, which a closed scheduler goes on to give.
                 self._scheduler.close()
                 return self.next_tasks()
-        self._journal.append(Began(job, trial))
+        self._write(Began(job, trial))
         self._proposals.begin(job, self._journal.trials[job.trial])
         return self._tasks(job)
 
-    def take_in(self, evaluation: Evaluation) -> bool:
-        """A task is finished; whether its job is now."""
-        self._journal.append(evaluation)
-        return self._learn_of(evaluation.job)
+    def take_in(self, evaluation: Evaluation) -> None:
+        """A task is finished."""
+        self._write(evaluation)
+        self._learn_of(evaluation.job)
 
     def stop(self) -> None:
         """No further work, but what the scheduler needs for a result."""
-        self._journal.append(Ended("stop"))
+        self._write(Ended("stop"))
+        self.is_stopped = True
         self._scheduler.finish()
+
+    def _write(self, event: Event) -> None:
+        if self._is_new_run:
+            self._is_new_run = False
+            self._journal.append(Ended("run"))
+        self._journal.append(event)
 
     def _offered(self) -> Job | None:
         """What the scheduler would have done next."""
@@ -121,11 +134,12 @@ class Course:
         self._proposals.begin(event.job, self._journal.trials[event.job.trial])
         return event
 
-    def _learn_of(self, job: Job) -> bool:
+    def _learn_of(self, job: Job) -> None:
         """Report a job when the last of its folds is in."""
         outcomes = self._journal.outcomes(job)
         if len(outcomes) < self._evaluation.n_folds:
-            return False
+            return
+        self._evaluation.passed(job)
         loss = -self._objective(outcomes)  # The only change of sign: scores outside, losses inside.
         self.n_done += 1
         self.best_loss = min(self.best_loss, loss if math.isfinite(loss) else math.inf)
@@ -134,12 +148,29 @@ class Course:
         self._proposals.learn(job, trial, loss, self._evaluation.fraction(job))
         for retired in self._scheduler.take_retired():
             self._evaluation.forget(retired)
-        return True
 
     def _tasks(self, job: Job) -> list[Task]:
         """The tasks of a job that are not finished."""
         done = self._journal.folds(job)
         return [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
+
+
+def _stops_in_force(past: Sequence[Event]) -> set[int]:
+    """Places of the stops after which something was begun in the same run.
+
+    These have had their effect. A stop that was the end of its run is taken back by the next one, whose
+    timeout may be longer.
+    """
+    in_force, is_anything_begun = set(), False
+    for i in range(len(past) - 1, -1, -1):
+        event = past[i]
+        if isinstance(event, Began):
+            is_anything_begun = True
+        elif isinstance(event, Ended) and event.by == "run":
+            is_anything_begun = False
+        elif isinstance(event, Ended) and event.by == "stop" and is_anything_begun:
+            in_force.add(i)
+    return in_force
 
 
 def _other_way(what: str) -> str:

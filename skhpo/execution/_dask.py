@@ -8,8 +8,7 @@ then is known by name: when it is gone, its tasks are lost, at the cost of no ot
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,12 +20,14 @@ from typing import Any
 from uuid import uuid4
 
 import cloudpickle
-from distributed import Client, Future, KilledWorker, get_worker, rejoin, secede
+from distributed import Client, Future, KilledWorker, rejoin, secede
 from distributed.client import ClosedClientError, FutureCancelledError
 
+from skhpo._warnings import warn_user
 from skhpo.evaluation import Call
-from skhpo.execution._parcels import Packer, run_packed, unpack_result
-from skhpo.execution._workers import WorkerDied, Workers
+from skhpo.execution._dask_remote import BEGUN, is_up, kill_worker, run_on_worker
+from skhpo.execution._parcels import Packer, unpack_result
+from skhpo.execution._workers import WorkerDied, Workers, failing
 
 _MOST_RESTARTS = 3
 """How often a task begins anew that was lost with nobody to blame."""
@@ -34,18 +35,8 @@ _MOST_RESTARTS = 3
 _LOOKS_EVERY = 1.0
 """Seconds after which who waits for a result looks whether there still is a scheduler."""
 
-_SETTLES_IN = 1.0
-"""Seconds before a worker that has just come gets a task: if it died at once, its nanny would give up too."""
-
-_BEGUN = "skhpo-begun"
-"""Topic under which workers tell that a task began."""
-
-
-def run_on_worker(payload: bytes, large: list[Any], key: str | None) -> bytes:
-    """What a Dask worker runs; it tells when it begins if it is given a key to tell."""
-    if key is not None:
-        get_worker().log_event(_BEGUN, key)
-    return run_packed(payload, large, {"backend": "dask"}, cloudpickle.dumps)
+_ALONE_FOR = 60.0
+"""Seconds without any worker after which the user is told."""
 
 
 @dataclass
@@ -54,6 +45,7 @@ class _Member:
 
     n_slots: int
     has_nanny: bool
+    is_ready: bool = False
     is_shunned: bool = False
     is_leaving: bool = False
     tasks: set[_Task] = field(default_factory=set)
@@ -116,10 +108,10 @@ class DaskWorkers(Workers):
         self._bound: dict[str, _Task] = {}
         self._members: dict[str, _Member] = {}
         self._gone: set[str] = set()
-        self._new: set[str] = set()
         self._data: dict[int, asyncio.Future[Future]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._n_slots = 0
+        self._alone_since = time.monotonic()
         # Until a worker comes that runs several tasks in its threads.
         self.blames_exactly = True
         self._lost_scheduler = False
@@ -155,7 +147,7 @@ class DaskWorkers(Workers):
             payload, large = self._packer.pack(call)
         except Exception as error:
             # Pickling raises what the objects' own methods raise.
-            self._finished.put((token, partial(_raise, error)))
+            self._finished.put((token, failing(error)))
             return
         task = self._tasks[token] = _Task(token, payload, large)
         self._loop.add_callback(self._enqueue, task)
@@ -185,6 +177,7 @@ class DaskWorkers(Workers):
                 return token, retrieve
             if left <= 0:
                 return None
+            self._tell_if_alone()
 
     def seconds_running(self, token: Any) -> float:
         """Since the worker told that the task began or, unless ``timed``, since it was given the task."""
@@ -209,6 +202,17 @@ class DaskWorkers(Workers):
             self._seceded = False
             rejoin()
 
+    def _tell_if_alone(self) -> None:
+        if self._n_slots > 0:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() - self._alone_since > _ALONE_FOR:
+            self._alone_since = math.inf
+            warn_user(
+                f"The Dask cluster has had no worker for {_ALONE_FOR:.0f} seconds. The search goes on when "
+                "one comes. A LocalCluster gives a worker up that dies again and again: see "
+                "distributed.deploy.lost-worker-timeout in Dask's configuration.",
+            )
+
     # From here on: in the event loop.
 
     async def _open(self, data_futures: dict[int, Future]) -> None:
@@ -218,7 +222,7 @@ class DaskWorkers(Workers):
             self._data[i].set_result(Future(future.key, client=self._client))
         self._client.subscribe_topic("all", self._on_cluster_event)
         if self._timed:
-            self._client.subscribe_topic(_BEGUN, self._on_begun)
+            self._client.subscribe_topic(BEGUN, self._on_begun)
         await self._refresh()
 
     def _wait_for_workers(self, timeout: float) -> None:
@@ -235,29 +239,46 @@ class DaskWorkers(Workers):
         # A task that waits, unlike one who looks, makes an adaptive cluster grow.
         probe = self._client.submit(int, pure=False, workers=self._only, **self._submit_kwargs)
         await asyncio.wait_for(probe, timeout)
-        await self._refresh()
+        while self._n_slots == 0:
+            await self._refresh()
+            await asyncio.sleep(0.1)
 
     async def _refresh(self) -> None:
         """Learn which workers there are."""
         scheduler: Any = self._client.scheduler
         workers = (await scheduler.identity(n_workers=-1))["workers"]
+        ready = await self._ready(workers)
         for address, info in workers.items():
-            if address in self._gone or address in self._new:
-                continue  # left while the answer was on its way, or is to settle first
+            if address in self._gone:
+                continue  # left while the answer was on its way
             if address not in self._members:
                 self._client.subscribe_topic(address, partial(self._on_worker_event, address))
             member = self._members.setdefault(address, _Member(0, False))
-            member.n_slots = 0 if member.is_shunned else self._slots_of(address, info)
+            member.is_ready |= address in ready
+            is_used = member.is_ready and not member.is_shunned
+            member.n_slots = self._slots_of(address, info) if is_used else 0
             self.blames_exactly &= member.n_slots <= 1
             member.has_nanny = info["nanny"] is not None
         self._dispatch()
-        if any(info["status"] != "running" for info in workers.values()):
+        if any(info["status"] != "running" for info in workers.values()) or not all(
+            member.is_ready for member in self._members.values()
+        ):
             # Workers that have just come change their status before anyone can have asked to be told.
-            asyncio.get_running_loop().call_later(0.5, self._refresh_soon)
+            asyncio.get_running_loop().call_later(0.2, self._refresh_soon)
 
-    def _welcome(self, address: str) -> None:
-        self._new.discard(address)
-        self._refresh_soon()
+    async def _ready(self, workers: dict[str, Any]) -> set[str]:
+        """Workers that may be given tasks, of those that could not before.
+
+        The scheduler knows a worker before its nanny does, and a nanny whose worker dies in between gives
+        it up for good.
+        """
+        new = {address for address in workers if not getattr(self._members.get(address), "is_ready", False)}
+        with_nanny = [address for address in new if workers[address]["nanny"] is not None]
+        if not with_nanny:
+            return new
+        answers = await self._client.run(is_up, workers=with_nanny, nanny=True, on_error="return")
+        # Who answers with an error will not do better later.
+        return new - {address for address in with_nanny if answers.get(address, False) is False}
 
     def _refresh_soon(self) -> None:
         if self._client.status == "running":
@@ -281,8 +302,7 @@ class DaskWorkers(Workers):
         action = message.get("action") if isinstance(message, dict) else None
         if action == "add-worker":
             self._gone.discard(message["worker"])
-            self._new.add(message["worker"])
-            asyncio.get_running_loop().call_later(_SETTLES_IN, self._welcome, message["worker"])
+            self._refresh_soon()
         elif action == "remove-worker":
             self._on_leaving(message)
 
@@ -309,7 +329,7 @@ class DaskWorkers(Workers):
         has_died = not message["expected"] and not member.is_leaving
         for task in list(member.tasks):
             if has_died and task.key in message["processing-tasks"]:
-                self._end(task, partial(_raise, WorkerDied(f"The Dask worker {address} died.")))
+                self._end(task, failing(WorkerDied(f"The Dask worker {address} died.")))
             else:
                 self._begin_anew(task, f"The Dask worker {address} has left.")
         self._dispatch()
@@ -358,7 +378,7 @@ class DaskWorkers(Workers):
                 task.begun = time.monotonic()
             result = await future
         except KilledWorker as error:
-            self._end(task, partial(_raise, WorkerDied(str(error))))
+            self._end(task, failing(WorkerDied(str(error))))
         except FutureCancelledError as error:
             if error.reason == "scheduler-connection-lost" or self._client.status != "running":
                 self._lost_scheduler = True
@@ -367,7 +387,7 @@ class DaskWorkers(Workers):
             self._dispatch()
         except Exception as error:
             # What the task raised, or Dask about it.
-            self._end(task, partial(_raise, error))
+            self._end(task, failing(error))
         else:
             self._end(task, partial(unpack_result, result))
         finally:
@@ -399,7 +419,7 @@ class DaskWorkers(Workers):
         """Put a task back that was lost with nobody to blame, unless it happens all the time."""
         task.n_restarts += 1
         if task.n_restarts > _MOST_RESTARTS or self._lost_scheduler:
-            self._end(task, partial(_raise, WorkerDied(why)))
+            self._end(task, failing(WorkerDied(why)))
             return
         self._release(task)
         self._waiting.appendleft(task)
@@ -425,7 +445,7 @@ class DaskWorkers(Workers):
         address = task.address
         member = self._members[address]
         member.n_slots, member.is_shunned = 0, True
-        self._end(task, partial(_raise, WorkerDied(f"Its Dask worker {address} was killed.", "culprit")))
+        self._end(task, failing(WorkerDied(f"Its Dask worker {address} was killed.", "culprit")))
         if not member.has_nanny:
             # Its other threads go on with what they have.
             return
@@ -434,7 +454,7 @@ class DaskWorkers(Workers):
             self._begin_anew(other, f"The Dask worker {address} was killed for another task.")
         self._dispatch()
         # A restart as Dask does it would wait four seconds for the task to end by itself.
-        await self._client.run(_kill_worker, workers=[address], nanny=True, on_error="return")
+        await self._client.run(kill_worker, workers=[address], nanny=True, on_error="return")
 
     async def _shut(self) -> None:
         self._waiting.clear()
@@ -443,7 +463,7 @@ class DaskWorkers(Workers):
             work.cancel()
         await asyncio.gather(*watches, *self._background, return_exceptions=True)
         self._data.clear()
-        for topic in ("all", _BEGUN, *self._members):
+        for topic in ("all", BEGUN, *self._members):
             with suppress(ValueError, ClosedClientError):
                 self._client.unsubscribe_topic(topic)
         await self._client.close()
@@ -478,12 +498,3 @@ async def _connect_like(client: Any) -> Client:
         set_as_default=False,
         direct_to_workers=client.direct_to_workers,
     )
-
-
-def _kill_worker(dask_worker: Any) -> None:
-    """Kill the process of a worker; runs in its nanny, which starts it again."""
-    os.kill(dask_worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-def _raise(error: BaseException) -> Any:
-    raise error

@@ -17,6 +17,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Literal
 
 from joblib import Parallel
@@ -27,10 +28,16 @@ from joblib.parallel import BatchedCalls, get_active_backend
 from skhpo._sklearn import carry_configuration
 from skhpo.evaluation import Call
 from skhpo.execution._tasks import run_guarded
-from skhpo.execution._workers import WorkerDied, Workers
+from skhpo.execution._workers import WorkerDied, Workers, failing
 
 _POLL = 1.0
 """Seconds between looks at processes whose pool does not tell when one of them dies."""
+
+_PATIENCE = 5.0
+"""Seconds in which a pool may end by itself."""
+
+_JOBLIB_MAPS_FROM, _WE_MAP_FROM = 1024**2, 100_000
+"""Bytes from which on an array goes to the workers once, as a memory map, and not with every task."""
 
 
 def active_backend(n_jobs: int | None) -> tuple[Any, int | None]:
@@ -73,6 +80,9 @@ class JoblibWorkers(Workers):
         self._pids: frozenset[int] = frozenset()
         self._dead: frozenset[int] = frozenset()
         self._parallel = Parallel(n_jobs=n_jobs)
+        if _options(self._parallel).get("max_nbytes") == _JOBLIB_MAPS_FROM:
+            # Nobody chose this, and unlike joblib's usual tasks ours have the same arrays again and again.
+            self._parallel = Parallel(n_jobs=n_jobs, max_nbytes=_WE_MAP_FROM)
         self._parallel.__enter__()
         try:
             self._backend = self._parallel._backend
@@ -117,8 +127,8 @@ class JoblibWorkers(Workers):
         submit = self._backend.submit if hasattr(self._backend, "submit") else self._backend.apply_async
         try:
             submit(batch, callback=partial(self._on_done, serial))
-        except BrokenExecutor as error:
-            # Somebody died while nothing was running.
+        except (BrokenExecutor, ShutdownExecutorError) as error:
+            # Somebody died, or somebody else ended the pool, while nothing was running.
             self._replace_workers(str(error))
 
     def next_finished(self, timeout: float | None = None) -> tuple[Any, Callable[[], Any]] | None:
@@ -146,8 +156,8 @@ class JoblibWorkers(Workers):
     def seconds_running(self, token: Any) -> float:
         """By the mark that the worker made."""
         for serial, other in self._running.items():
-            if other == token and (mark := self._mark(serial)).exists():
-                return time.time() - mark.stat().st_mtime
+            if other == token and (mark := self._read_mark(serial)) is not None:
+                return time.monotonic() - mark[1]
         return 0.0
 
     def kill(self, token: Any) -> None:
@@ -158,7 +168,7 @@ class JoblibWorkers(Workers):
     def close(self, *, abort: bool) -> None:
         """Release the workers, or kill what still runs on them."""
         if abort:
-            self._backend.abort_everything(ensure_ready=False)
+            self._abort()
         elif self.n_workers > 1:
             self._backend.stop_call()
         self._parallel.__exit__(None, None, None)
@@ -176,14 +186,24 @@ class JoblibWorkers(Workers):
     def _on_done(self, serial: int, out: Any) -> None:
         # Runs in a thread of the backend. Loky's calls back before it kills those who are left, so
         # that who is dead now died by itself.
-        if isinstance(self._backend, LokyBackend) and not self._dead and _death(out) is not None:
-            processes = getattr(self._backend._workers, "_processes", {})
-            self._dead = frozenset(pid for pid, process in processes.items() if process.exitcode is not None)
-        self._finished.put((serial, out))
+        try:
+            if isinstance(self._backend, LokyBackend) and not self._dead and _death(out) is not None:
+                processes = dict(getattr(self._backend._workers, "_processes", {}))
+                self._dead = frozenset(pid for pid, p in processes.items() if p.exitcode is not None)
+        finally:
+            self._finished.put((serial, out))
 
     def _mark(self, serial: int) -> Path:
         """The file that the worker makes when it begins a task, with the number of its process."""
         return Path(self._marks or "", str(serial))
+
+    def _read_mark(self, serial: int) -> tuple[int, float] | None:
+        """Process of a task and the time on the monotonic clock when it began; None if it has not."""
+        try:
+            pid, begun = self._mark(serial).read_text().split()
+        except (OSError, ValueError):
+            return None
+        return int(pid), float(begun)
 
     def _take(self, serial: int) -> Any:
         """The token of a task that is not running any more."""
@@ -207,39 +227,58 @@ class JoblibWorkers(Workers):
             return frozenset()
         return frozenset(process.pid for process in self._backend._pool._pool)
 
+    def _abort(self) -> None:
+        """Kill the workers; the backend is without any then."""
+        if not isinstance(self._backend, MultiprocessingBackend) or self._backend._pool is None:
+            self._backend.abort_everything(ensure_ready=False)
+            return
+        # A process that was killed while it waited for a task holds the lock of the queue, for which the
+        # pool's own end would wait for ever.
+        pool, self._backend._pool = self._backend._pool, None
+        end = Thread(target=pool.terminate, daemon=True)
+        end.start()
+        end.join(_PATIENCE)
+        if end.is_alive():
+            for process in pool._pool:
+                process.kill()
+
     def _replace_workers(self, reason: str) -> None:
         """Kill what runs and begin with new workers; who had no result by then comes to ``WorkerDied``."""
-        self._backend.abort_everything(ensure_ready=False)
+        self._abort()
         while not self._finished.empty():
             serial, out = self._finished.get()
             if serial in self._running and _death(out) is None:
                 self._ended.append((self._take(serial), partial(self._retrieve, out)))
-        for serial in list(self._running):
-            blame = self._blame(serial)
-            self._ended.append((self._take(serial), partial(_raise_death, reason, blame)))
+        for serial, blame in self._blame().items():
+            self._ended.append((self._take(serial), failing(WorkerDied(reason, blame))))
         self._dead = frozenset()
         # With all arguments: abort_everything(ensure_ready=True) forgets those of the memory maps.
-        options = getattr(self._parallel, "_backend_kwargs", None)
-        if options is None:
-            # The name before joblib 1.5.
-            options = self._parallel._backend_args
+        options = _options(self._parallel)
         self._backend.configure(n_jobs=self._parallel.n_jobs, parallel=self._parallel, **options)
         self._pids = self._worker_pids()
 
-    def _blame(self, serial: int) -> Literal["culprit", "bystander"] | None:
+    def _blame(self) -> dict[int, Literal["culprit", "bystander"] | None]:
+        """Who among those that ran is to blame for the death of ``self._dead``."""
+        pids = {serial: mark and mark[0] for serial in self._running for mark in [self._read_mark(serial)]}
         if not self._dead:
-            return None
-        try:
-            pid = int(self._mark(serial).read_text())
-        except (FileNotFoundError, ValueError):
-            # It had not begun, or not even said so in full.
-            return "bystander"
-        return "culprit" if pid in self._dead else "bystander"
+            return dict.fromkeys(pids)
+        # A process may die before it says that it has begun, as by a class that cannot be imported.
+        is_all_known = self._dead <= set(pids.values())
+        return {
+            serial: "culprit" if pid in self._dead else "bystander" if pid or is_all_known else None
+            for serial, pid in pids.items()
+        }
 
     def _use_own_memmaps(self) -> None:
         # Loky's workers are shared by all Parallel objects of this process; the folder of memory maps
         # must be this pool's whenever one of its tasks is pickled.
         self._backend._workers._temp_folder_manager.set_current_context(self._parallel._id)
+
+
+def _options(parallel: Parallel) -> dict[str, Any]:
+    """What a backend is configured with, beside the number of jobs."""
+    # The second name is that before joblib 1.5.
+    return parallel._backend_kwargs if hasattr(parallel, "_backend_kwargs") else parallel._backend_args
 
 
 def _death(out: Any) -> str | None:
@@ -249,7 +288,3 @@ def _death(out: Any) -> str | None:
         cause = "" if error.__cause__ is None else f" ({str(error.__cause__).strip()})"
         return f"{error}{cause}"
     return None
-
-
-def _raise_death(reason: str, blame: Literal["culprit", "bystander"] | None) -> None:
-    raise WorkerDied(reason, blame)

@@ -44,13 +44,13 @@ def run(
     journal : MemoryJournal
         What stands in it already is not done again. Has the whole outcome when this returns.
     watch : callable, optional
-        Called with the progress whenever a task has ended.
+        Called with the progress whenever a task has ended, and the next has begun.
     """
     course = Course(scheduler, proposals, evaluation, objective, journal)
     tasks: deque[Task] = deque(course.retrace())
     start = time.monotonic() - journal.elapsed
     n_tasks = journal.n_evaluations
-    stopped = False
+    stopped = course.is_stopped
 
     def progress() -> Progress:
         return Progress(
@@ -74,18 +74,21 @@ def run(
             job, fold = tasks.popleft()
             executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold, n_tasks))
             n_tasks += 1
+        if watch is not None:
+            watch(progress())
         if not executor.n_running:
             return
         (job, fold), retrieve = executor.wait()
-        trial = journal.trials[job.trial]
+        trial, loss = journal.trials[job.trial], None
         try:
             outcome = retrieve()
-        except TaskLost as loss:
-            outcome = evaluation.lost(trial, job, fold, str(loss))
+        except TaskLost as error:
+            loss = str(error)
+            outcome = evaluation.lost(trial, job, fold, loss)
         except Exception as error:
             # Whatever a model raises goes on to the user as it is, with the one thing it cannot know.
             error.add_note(f"Raised by candidate {trial.number}, {trial.params}, on fold {fold}.")
             raise
         course.take_in(Evaluation(job, fold, outcome))
-        if watch is not None:
-            watch(progress())
+        if loss is not None:
+            evaluation.warn_of_loss(trial, job, fold, loss)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from skhpo._warnings import warn_user
 from skhpo.execution._executors import Executor, SerialExecutor
 from skhpo.execution._joblib import JoblibWorkers, active_backend
 from skhpo.execution._supervision import SupervisedExecutor
@@ -31,14 +30,25 @@ def open_executor(n_jobs: int | None, trial_timeout: float | None = None) -> Exe
         If there is a ``trial_timeout`` and no way to hold it.
     """
     workers = _open_workers(n_jobs, timed=trial_timeout is not None)
+    executor = SerialExecutor() if workers is None else SupervisedExecutor(workers, trial_timeout)
     if trial_timeout is not None and (workers is None or not workers.can_kill):
-        where = "in this process" if workers is None else "on these workers"
-        warnings.warn(
-            f"trial_timeout={trial_timeout} has no effect: tasks run {where}, where nothing can end them. "
-            "Pass n_jobs=2 or more, with a joblib backend of processes.",
-            stacklevel=2,
-        )
-    return SerialExecutor() if workers is None else SupervisedExecutor(workers, trial_timeout)
+        try:
+            warn_user(f"trial_timeout={trial_timeout} has no effect: {_why_not(workers)}")
+        except UserWarning:
+            executor.close(abort=True)
+            raise
+    return executor
+
+
+def _why_not(workers: Workers | None) -> str:
+    """Why a task cannot be ended, and what could be done."""
+    if workers is None or workers.in_process:
+        where = "in this process" if workers is None else "in threads"
+        return f"tasks run {where}. Pass n_jobs=2 or more, with a joblib backend of processes."
+    return (
+        "these workers cannot be ended. Those of loky, multiprocessing and Ray can, and of Dask where each has "
+        "a nanny that starts it again."
+    )
 
 
 def _open_workers(n_jobs: int | None, *, timed: bool) -> Workers | None:

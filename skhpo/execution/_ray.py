@@ -32,7 +32,7 @@ from ray.exceptions import (
 
 from skhpo.evaluation import Call
 from skhpo.execution._parcels import Packer, run_packed, unpack_result
-from skhpo.execution._workers import WorkerDied, Workers
+from skhpo.execution._workers import WorkerDied, Workers, failing
 
 _MOST_RESTARTS = 3
 """How often a task begins anew that was lost with a whole machine, and how many actors may fail to start."""
@@ -148,7 +148,7 @@ class RayWorkers(Workers):
                     self._sent[id(value)] = ray.put(value)
         except Exception as error:
             # Pickling raises what the objects' own methods raise.
-            self._finished.append((token, partial(_raise, error)))
+            self._finished.append((token, failing(error)))
             return
         self._waiting.append(_Task(token, payload, [self._sent[id(value)] for value in large]))
         self._take_events()
@@ -274,14 +274,14 @@ class RayWorkers(Workers):
                 task.n_restarts += 1
                 self._waiting.appendleft(task)
             else:
-                self._finished.append((task.token, partial(_raise, WorkerDied(str(error)))))
+                self._finished.append((task.token, failing(WorkerDied(str(error)))))
             return
         if not slot.killed:
             self._set_idle(slot)
         if error is None:
             retrieve: Callable[[], Any] = partial(unpack_result, future.result())
         else:
-            retrieve = partial(_raise, error.cause if isinstance(error, RayTaskError) else error)
+            retrieve = failing(error.cause if isinstance(error, RayTaskError) else error)
         self._finished.append((task.token, retrieve))
 
     def _set_idle(self, slot: _Slot) -> None:
@@ -309,7 +309,3 @@ def _machine_is_gone(slot: _Slot, error: BaseException) -> bool:
     if isinstance(error, ActorUnavailableError) or getattr(error, "preempted", False):
         return True
     return any(node["NodeID"] == slot.node and not node["Alive"] for node in ray.nodes())
-
-
-def _raise(error: BaseException) -> Any:
-    raise error

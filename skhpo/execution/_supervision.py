@@ -9,7 +9,7 @@ from typing import Any
 
 from skhpo.evaluation import Call
 from skhpo.execution._executors import Executor, TaskLost
-from skhpo.execution._workers import WorkerDied, Workers
+from skhpo.execution._workers import WorkerDied, Workers, failing
 
 
 class SupervisedExecutor(Executor):
@@ -62,6 +62,7 @@ class SupervisedExecutor(Executor):
                 continue
             token, retrieve = ended
             self._in_flight.remove(token)
+            outcome: Callable[[], Any]
             try:
                 outcome = partial(_give, retrieve())
             except WorkerDied as death:
@@ -69,9 +70,9 @@ class SupervisedExecutor(Executor):
                 if loss is None:
                     self._start_more()
                     continue
-                outcome = partial(_throw, loss)
+                outcome = failing(loss)
             except Exception as error:
-                outcome = partial(_throw, error)
+                outcome = failing(error)
             self._forget(token)
             self._start_more()
             return token, outcome
@@ -86,7 +87,11 @@ class SupervisedExecutor(Executor):
             return TaskLost(f"it took longer than trial_timeout={self._limit} seconds")
         if death.blame == "bystander" or token in self._bystanders:
             self._bystanders.discard(token)
-            self._waiting.appendleft(token)
+            if token == self._alone:
+                self._alone = None
+                self._suspects.appendleft(token)
+            else:
+                self._waiting.appendleft(token)
             return None
         if death.blame == "culprit" or token == self._alone or token in self._on_second_chance:
             return TaskLost(f"its worker died: {death}")
@@ -127,7 +132,8 @@ class SupervisedExecutor(Executor):
         if not overdue:
             return
         self._overdue |= overdue
-        self._bystanders = self._in_flight - self._overdue
+        if not self._workers.blames_exactly:
+            self._bystanders = self._in_flight - self._overdue
         for token in overdue:
             self._workers.kill(token)
 
@@ -143,7 +149,3 @@ class SupervisedExecutor(Executor):
 
 def _give(result: Any) -> Any:
     return result
-
-
-def _throw(error: Exception) -> None:
-    raise error

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,9 @@ def run_guarded(
         In place of an exception that would not come through unchanged, with its traceback as the text.
     """
     if mark is not None:
-        Path(mark).write_text(str(os.getpid()))
+        # Without the mark, as on a full disk, only less is known.
+        with suppress(OSError):
+            Path(mark).write_text(f"{os.getpid()} {time.monotonic()}")
     try:
         return function(*args, **kwargs)
     except SystemExit as error:
@@ -46,10 +51,13 @@ def run_guarded(
 
 
 def _travels(error: Exception) -> bool:
-    """Whether an exception can be pickled and taken up again.
+    """Whether an exception arrives as what it is.
 
-    One that cannot would be reported as something else, or take the whole pool with it.
+    One that cannot be pickled would take the whole pool with it, and one that a broken pool raises
+    would be taken for the death of this worker.
     """
+    if isinstance(error, BrokenExecutor | CancelledError):
+        return False
     try:
         if type(error).__module__ == "__main__":
             # Known by value here, and by name where it goes.

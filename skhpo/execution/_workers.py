@@ -29,6 +29,15 @@ class WorkerDied(Exception):
         return self.reason
 
 
+def failing(error: BaseException) -> Callable[[], Any]:
+    """A function that raises: what comes of a task without a result."""
+
+    def retrieve() -> Any:
+        raise error
+
+    return retrieve
+
+
 class Workers(ABC):
     """Processes or threads, each of which runs one task at a time.
 

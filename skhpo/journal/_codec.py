@@ -183,7 +183,7 @@ def decode(kind: str, payload: str) -> tuple[Event, dict[str, Any]]:
                 return Began(_to_job(body["job"])), {}
             trial = Trial(_to_int(new["number"]), _to_position(new["position"]), {})
             return Began(_to_job(body["job"]), trial), dict(new["params"])
-        if kind == "ended" and body["by"] in ("space", "stop"):
+        if kind == "ended" and body["by"] in ("space", "stop", "run"):
             return Ended(body["by"]), {}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the payload of a record of kind {kind!r} is not understood") from error

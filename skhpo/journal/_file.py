@@ -92,6 +92,8 @@ def check_path(storage: Any) -> str:
         )
     if not path or "\0" in path:
         raise ValueError(f"storage must be the path of a file; got {path!r}.")
+    if "://" in path:
+        raise ValueError(f"storage must be the path of a file, and no URL; got {path!r}.")
     path = os.path.abspath(os.path.expanduser(path))
     if os.path.isdir(path):
         raise ValueError(f"storage must be the path of a file; {path!r} is a directory.")

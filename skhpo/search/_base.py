@@ -14,15 +14,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skhpo._sklearn import CallbackContexts, CrossValidationInputs, Interval, SearchCVParts, fit_context
 from skhpo._records import Evaluation
+from skhpo._sklearn import CallbackContexts, CrossValidationInputs, Interval, SearchCVParts, fit_context
+from skhpo._warnings import warn_user
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution import Never, ProgressLines, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal, open_journal
 from skhpo.samplers import GridSampler, Sampler
 from skhpo.search._identity import describe_search, search_fingerprint
 from skhpo.search._plans import Plan
-from skhpo.search._validation import check_initial_candidates, check_names, check_refit, warn_user
+from skhpo.search._validation import check_initial_candidates, check_names, check_refit
 from skhpo.space import Space, as_space
 
 _ONLY_SOMETIMES_FITTED = (
@@ -134,11 +135,8 @@ class BaseSampledSearchCV(SearchCVParts):
             check_refit(self.refit, self.scoring)
             plan = self._plan(inputs, space, sampler, len(initial), seed)
             if journal.path is not None:
-                journal.identify(
-                    seed,
-                    search_fingerprint(self, inputs, plan.sampler, seed),
-                    describe_search(self, inputs, space, plan),
-                )
+                about = describe_search(self, inputs, space, plan)
+                journal.identify(seed, search_fingerprint(self, inputs, plan.sampler, seed), about)
             contexts = CallbackContexts(self, inputs.X, inputs.y, params)
             sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
             evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal)
@@ -179,8 +177,8 @@ class BaseSampledSearchCV(SearchCVParts):
         """How many candidates there will be, and how much is spent on whom."""
 
     def _draw_seed(self, journal: MemoryJournal) -> int:
-        """From ``random_state``; the earlier runs' where that leaves it open."""
-        if self.random_state is None and journal.seed is not None:
+        """From ``random_state``; the journal's where that is no number, and would be another each time."""
+        if journal.seed is not None and not isinstance(self.random_state, Integral):
             return journal.seed
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 

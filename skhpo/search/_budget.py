@@ -11,13 +11,14 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from skhpo._sklearn import CrossValidationInputs, Interval, StrOptions
+from skhpo._warnings import warn_user
 from skhpo.evaluation import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
 from skhpo.samplers import Sampler, make_sampler
 from skhpo.schedulers import ASHA, Hyperband, Scheduler, hyperband_brackets, resource_ladder
 from skhpo.search._base import BaseSampledSearchCV
 from skhpo.search._docs import documented
 from skhpo.search._plans import BudgetPlan
-from skhpo.search._validation import representatives, warn_user
+from skhpo.search._validation import representatives
 from skhpo.space import Space
 
 

@@ -67,12 +67,14 @@ COMMON_PARAMETERS = """
         As for ``GridSearchCV``. The splits are made once, so that an unseeded shuffle, too, puts all
         candidates on the same folds.
     verbose : int, default=0
-        Messages as those of ``GridSearchCV``.
+        From 1 on, lines of progress: fits done, best score, workers busy, time gone and time left. From 2 on,
+        also a line for each fit, as ``GridSearchCV`` has it.
     pre_dispatch : int or str, default="2*n_jobs"
         Accepted so that programs written for ``GridSearchCV`` run. Never are more tasks handed out
         than there are workers, as a candidate that waits was chosen without the results of others.
     random_state : int, RandomState instance or None, default=None
-        Seed of the search. With an int and ``n_jobs=1`` two searches are the same bit for bit.
+        Seed of the search. With an int and ``n_jobs=1`` two searches are the same bit for bit. With anything
+        else a search that goes on from its ``storage`` has the seed that stands there.
     error_score : "raise" or float, default=np.nan
         Score of a fold whose fit or scorer fails. The sampler takes such a candidate for a failure, to
         stay away from, whatever number stands here.
@@ -81,6 +83,17 @@ COMMON_PARAMETERS = """
     initial_candidates : list of dict, default=None
         Candidates to evaluate first. A dict may leave parameters out; the sampler completes it. What
         comes out the same as an earlier candidate is not evaluated twice.
+    trial_timeout : float, default=None
+        Seconds that one task, a fit with its scores, may take. What takes longer is ended, with its worker,
+        and has failed. On backends of processes (loky, multiprocessing, Ray, Dask with nannies); threads
+        cannot be ended, and a warning says so.
+    storage : str or path-like, default=None
+        File of a journal (SQLite), in which every finished task is written down before anything follows
+        from it. When a search was ended, by whatever it was, ``fit`` with the same arguments and data goes
+        on from there and repeats no task; with ``n_jobs=1`` it ends exactly as if nothing had happened. A
+        journal of another search is refused. ``n_jobs``, ``verbose``, ``timeout``, ``trial_timeout`` and
+        ``refit`` may change. :func:`skhpo.journal.read` gives its contents, ``python -m skhpo.journal`` its
+        state.
 """.strip("\n")
 
 SPACE_PARAMETER = """
@@ -113,6 +126,8 @@ ATTRIBUTES = """
         Of the refitted estimator, if it has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Of the refitted estimator, if it has it.
+    journal_ : str or None
+        Path of the journal, if there is a ``storage``.
 """.strip("\n")
 
 

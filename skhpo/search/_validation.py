@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -64,18 +61,6 @@ def _reach(space: Space, j: int, branch: int, point: np.ndarray) -> None:
         parent = space.columns[column.parent]
         point[column.parent] = (branch + 0.5) / parent.dimension.n_levels
         _reach(space, column.parent, min(parent.branches, default=0), point)
-
-
-def warn_user(message: str) -> None:
-    """Warn at the line that called ``fit``, however deep in here and in scikit-learn's wrappers this is."""
-    depth, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_inside(frame):
-        depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=depth)
-
-
-def _is_inside(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").split(".")[0] in ("skhpo", "sklearn")
 
 
 def check_refit(refit: Any, scoring: Any) -> None:

@@ -22,7 +22,8 @@ def test_a_line_says_all_there_is_to_say():
     # 10 tasks in the 20 seconds since the first: 2 seconds each, and 80 are left.
     lines = lines_of([progress(10.0, 10), progress(30.0, 20)])
     assert lines == [
-        "20 of 100 fits done, best score 0.9123, 2 of 4 workers busy, 0:00:30 gone, at most about 0:02:40 left"
+        "20 of 100 fits done, best score 0.9123, 2 of 4 workers busy, 0:00:30 gone, "
+        "at most about 0:02:40 left"
     ]
 
 
