@@ -46,7 +46,7 @@ def _why_not(workers: Workers | None) -> str:
         where = "in this process" if workers is None else "in threads"
         return f"tasks run {where}. Pass n_jobs=2 or more, with a joblib backend of processes."
     return (
-        "these workers cannot be ended. Those of loky, multiprocessing and Ray can, and of Dask where each has "
+        "these workers cannot be ended. Those of loky, multiprocessing and Ray can, of Dask where each has "
         "a nanny that starts it again."
     )
 

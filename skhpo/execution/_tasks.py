@@ -32,7 +32,8 @@ def run_guarded(
     Raises
     ------
     WorkerDied
-        If the function ends the process by ``sys.exit``, which some pools do not survive.
+        If the function ends the process by ``sys.exit``, or returns what cannot be pickled and taken up
+        again: some pools do not survive either.
     RuntimeError
         In place of an exception that would not come through unchanged, with its traceback as the text.
     """
@@ -41,13 +42,19 @@ def run_guarded(
         with suppress(OSError):
             Path(mark).write_text(f"{os.getpid()} {time.monotonic()}")
     try:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
     except SystemExit as error:
         raise WorkerDied(f"the task called sys.exit({error.code!r})", "culprit") from None
     except Exception as error:
         if _travels(error):
             raise
         raise RuntimeError(f"{type(error).__name__} in a worker:\n{traceback.format_exc()}") from None
+    try:
+        pickle.loads(pickle.dumps(result))
+    except Exception as error:
+        # Whatever somebody's __reduce__ raises, which some pools do not survive.
+        raise WorkerDied(f"what it returned does not arrive: {error}", "culprit") from None
+    return result
 
 
 def _travels(error: Exception) -> bool:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skhpo.execution import SupervisedExecutor, TaskLost, WorkerDied, Workers, open_executor
+from skhpo.execution._workers import failing
 
 
 class Scripted(Workers):
@@ -21,8 +23,8 @@ class Scripted(Workers):
     in_process = False
     can_kill = True
 
-    def __init__(self, n_workers, killers=(), *, exact=False, hangs=(), seconds=None):
-        self.blames_exactly = exact
+    def __init__(self, n_workers, killers=(), *, exact=False, named=False, hangs=(), seconds=None):
+        self.blames_exactly, self._named = exact, named
         self._n, self._killers, self._hangs = n_workers, set(killers), set(hangs)
         self._seconds = seconds or (lambda token: 0.0)
         self.in_flight, self._ended = [], []
@@ -46,7 +48,7 @@ class Scripted(Workers):
                 return None
             token = runnable[0]
             if token in self._killers:
-                self._die([token] if self.blames_exactly else list(self.in_flight))
+                self._die([token] if self.blames_exactly else list(self.in_flight), culprit=token)
             else:
                 self.in_flight.remove(token)
                 self._ended.append((token, lambda: ("done", token)))
@@ -62,13 +64,11 @@ class Scripted(Workers):
     def close(self, *, abort):
         pass
 
-    def _die(self, tokens):
-        def died():
-            raise WorkerDied("killed")
-
+    def _die(self, tokens, culprit=None):
         for token in tokens:
+            blame = ("culprit" if token == culprit else "bystander") if self._named else None
             self.in_flight.remove(token)
-            self._ended.append((token, died))
+            self._ended.append((token, failing(WorkerDied("killed", blame))))
 
 
 def drain(executor, tokens):
@@ -86,12 +86,12 @@ def drain(executor, tokens):
     return results
 
 
-@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("knowing", [{}, {"exact": True}, {"named": True}], ids=["nothing", "whom", "who"])
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 20), st.data())
-def test_exactly_the_culprits_are_lost(exact, n_workers, n_tasks, data):
+def test_exactly_the_culprits_are_lost(knowing, n_workers, n_tasks, data):
     killers = data.draw(st.sets(st.integers(0, max(0, n_tasks - 1))))
-    workers = Scripted(n_workers, killers, exact=exact)
+    workers = Scripted(n_workers, killers, **knowing)
     results = drain(SupervisedExecutor(workers), range(n_tasks))
     assert results.keys() == set(range(n_tasks))
     lost = {token for token, result in results.items() if isinstance(result, TaskLost)}
@@ -105,6 +105,30 @@ def test_suspects_run_alone_and_only_once_more():
     assert "worker died: killed" in str(results["b"])
     # "a" is done before "b" takes "c" with it.
     assert workers.runs == ["a", "b", "c", "b", "c"]
+
+
+def test_where_the_culprit_is_known_nothing_runs_alone():
+    workers = Scripted(3, killers={"b"}, named=True)
+    results = drain(SupervisedExecutor(workers), "abcd")
+    assert isinstance(results["b"], TaskLost)
+    assert workers.runs.count("b") == 1
+    assert workers.most == 3
+
+
+def test_a_suspect_that_was_innocent_when_it_ran_alone_runs_alone_again():
+    class IdleOnesDieToo(Scripted):
+        def submit(self, token, call):
+            super().submit(token, call)
+            if self.runs.count(token) == 2:
+                self._named = True
+                self._die([token], culprit="an idle worker")
+                self._named = False
+
+    workers = IdleOnesDieToo(2, killers={"a"})
+    results = drain(SupervisedExecutor(workers), "abc")
+    assert isinstance(results["a"], TaskLost)
+    assert results["b"] == ("done", "b")
+    assert results["c"] == ("done", "c")
 
 
 def test_what_ends_a_single_worker_gets_a_second_chance():
@@ -181,6 +205,21 @@ def refuse():
     raise RuntimeError("cannot be taken up")
 
 
+class Bomb:
+    """An argument that kills the process which takes it up."""
+
+    def __reduce__(self):
+        return (kill_self, ())
+
+
+def kill_self():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_broken_pool():
+    raise BrokenProcessPool("a pool of the task's own")
+
+
 class Picky(Exception):
     """An exception that does not survive pickling."""
 
@@ -216,10 +255,11 @@ def run_all(backend, n_tasks, deadly, how, trial_timeout=None):
         ("loky", "unpicklable"),
         ("multiprocessing", "kill"),
         ("multiprocessing", "sys.exit"),
+        ("multiprocessing", "unpicklable"),
     ],
 )
 def test_killers_are_lost_and_all_others_right(backend, how):
-    deadly = {1, 2, 6}
+    deadly = {1, 2, 6} if how == "kill" else {2}
     results = run_all(backend, 8, deadly, how)
     assert {x for x, result in results.items() if isinstance(result, TaskLost)} == deadly
     assert all(results[x] == x * x for x in range(8) if x not in deadly)
@@ -245,9 +285,28 @@ def test_a_time_limit_that_cannot_be_held_is_told():
     with pytest.warns(UserWarning, match="no effect: tasks run in this process"):
         open_executor(1, 1.0)
     with joblib.parallel_config(backend="threading"):
-        with pytest.warns(UserWarning, match="no effect: tasks run on these workers"):
+        with pytest.warns(UserWarning, match="no effect: tasks run in threads"):
             executor = open_executor(2, 1.0)
         executor.close(abort=False)
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_who_dies_before_beginning_is_lost_too(backend):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
+        executor.submit("bomb", (work, (Bomb(),), {}))
+        executor.submit("other", (work, (3,), {}))
+        results = dict(executor.wait() for _ in range(2))
+        assert results["other"]() == 9
+        with pytest.raises(TaskLost):
+            results["bomb"]()
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_an_exception_that_looks_like_a_death_is_none(backend):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
+        executor.submit(0, (raise_broken_pool, (), {}))
+        with pytest.raises(RuntimeError, match="a pool of the task's own"):
+            executor.wait()[1]()
 
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
@@ -258,13 +317,18 @@ def test_an_exception_that_cannot_travel_arrives_as_text(backend):
             executor.wait()[1]()
 
 
-def test_a_worker_that_is_killed_between_tasks_costs_nothing():
-    with joblib.parallel_config(backend="loky"), open_executor(2) as executor:
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+@pytest.mark.parametrize("pause", [0.0, 1.0])
+def test_a_worker_that_is_killed_between_tasks_costs_nothing(backend, pause):
+    with joblib.parallel_config(backend=backend), open_executor(2) as executor:
         executor.submit(0, (os.getpid, (), {}))
         os.kill(executor.wait()[1](), signal.SIGKILL)
-        time.sleep(1.0)
+        time.sleep(pause)
         executor.submit(1, (work, (3,), {}))
-        assert executor.wait()[1]() == 9
+        executor.submit(2, (work, (4,), {}))
+        results = dict(executor.wait() for _ in range(2))
+        assert results[1]() == 9
+        assert results[2]() == 16
 
 
 def test_no_mark_is_left_behind(tmp_path, monkeypatch):

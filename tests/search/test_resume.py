@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold
 
 from skhpo import ASHASearchCV, HyperbandSearchCV, SearchCV, TPESearchCV
 from skhpo.journal import read
+from skhpo.samplers import Sampler
 from tests.search.helpers import assert_same_results
 
 
@@ -202,8 +204,82 @@ def test_a_longer_timeout_takes_the_end_back(data, tmp_path):
     search.fit(*data)
     # The time of earlier runs counts.
     assert len(search.cv_results_["params"]) == n
-    search.set_params(timeout=1.0).fit(*data)
-    assert len(search.cv_results_["params"]) > n
+    for timeout in (0.6, 1.0):
+        search.set_params(timeout=timeout).fit(*data)
+        assert len(search.cv_results_["params"]) > n
+        n = len(search.cv_results_["params"])
+    search.fit(*data)
+    assert len(search.cv_results_["params"]) == n
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_last_jobs_of_a_search_that_was_stopped_stay_its_last(data, tmp_path):
+    search = ASHASearchCV(
+        Counted(),
+        {"x": (0.0, 8.0)},
+        resource="n_estimators",
+        **options(n_iter=None, timeout=1e-6, storage=tmp_path / "a.db"),
+    )
+    search.fit(*data)
+    resources = search.cv_results_["n_resources"].tolist()
+    # One candidate is all that was begun, and it was brought to the full training.
+    assert resources == [1, 9]
+    search.set_params(timeout=60.0).fit(*data)
+    assert search.cv_results_["n_resources"].tolist() == resources
+
+
+@pytest.mark.parametrize("allowance", [1, 5, 9, 13])
+def test_models_that_are_trained_in_stretches_are_trained_in_the_same_again(allowance, data, tmp_path):
+    """One epoch and two more are not the same as three: the rows are shuffled anew in each call."""
+
+    class Stops:
+        n_left = np.inf
+
+        def __call__(self, estimator, X, y):
+            Stops.n_left -= 1
+            if Stops.n_left < 0:
+                raise Power
+            return estimator.decision_function(X).sum()
+
+    def search(**more):
+        model = SGDClassifier(max_iter=9, tol=None, random_state=0)
+        space = {"alpha": (1e-4, 1.0, "log-uniform")}
+        return ASHASearchCV(model, space, n_iter=6, cv=2, refit=False, random_state=0, **more)
+
+    scoring = Stops()
+    whole = search(scoring=scoring).fit(*data).cv_results_
+    Stops.n_left = allowance
+    with pytest.raises(Power):
+        search(scoring=scoring, storage=tmp_path / "search.db").fit(*data)
+    Stops.n_left = np.inf
+    assert_same_results(whole, search(scoring=scoring, storage=tmp_path / "search.db").fit(*data).cv_results_)
+
+
+def test_a_generator_that_has_moved_on_does_not_make_another_search(data, tmp_path):
+    search = TPESearchCV(
+        Counted(),
+        {"x": (0.0, 8.0)},
+        **options(random_state=np.random.RandomState(0), storage=tmp_path / "search.db"),
+    )
+    n_fits_of(search, data, 10)
+    assert n_fits_of(search, data) == 42 - 10
+
+
+class Forgetful(Sampler):
+    """A sampler that does not propose the same when it is told the same."""
+
+    def _propose(self, n, pending, rng):
+        return np.random.default_rng().random((n, self.space.d))
+
+
+def test_a_scheduler_or_sampler_that_is_not_one_is_found_out(data, tmp_path):
+    more = {"initial_candidates": [{"x": 1.0}, {}], "storage": tmp_path / "search.db"}
+    search = SearchCV(Counted(), {"x": (0.0, 8.0)}, sampler=Forgetful(), **options(**more))
+    n_fits_of(search, data, 4)
+    # What it proposed stands in the journal and is not asked for again.
+    whole = read(search.storage)["param_x"]
+    n_fits_of(search, data)
+    assert read(search.storage)["param_x"][: len(whole)] == whole
 
 
 def test_a_journal_in_use_is_refused(data, tmp_path):
