@@ -1,5 +1,7 @@
 """Clusters on this machine, which start once."""
 
+import os
+
 import pytest
 
 
@@ -22,6 +24,8 @@ def dask_client():
 @pytest.fixture(scope="session")
 def ray_cluster():
     ray = pytest.importorskip("ray")
+    # Else Ray puts a print of its own in the place of Python's, with which no skorch net can be pickled.
+    os.environ["RAY_TQDM_PATCH_PRINT"] = "0"
     ray.init(
         address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False
     )

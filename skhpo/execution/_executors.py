@@ -25,15 +25,19 @@ class Executor(ABC):
         Whether tasks run in this process and share its memory.
     n_running : int
         Tasks submitted whose result has not been taken.
+    n_ahead : int
+        How many tasks more than there are workers may be handed over, if nothing can be learnt any more
+        that would change them: the next worker to be free has its task at once.
     """
 
     in_process: bool
     n_running: int = 0
+    n_ahead: int = 0
 
     @property
     @abstractmethod
     def n_workers(self) -> int:
-        """How many tasks run at once, now; no more than this are ever handed over."""
+        """How many tasks run at once, now."""
 
     @abstractmethod
     def submit(self, token: Any, call: Call) -> None:

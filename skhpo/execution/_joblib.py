@@ -94,6 +94,7 @@ class JoblibWorkers(Workers):
                 self._backend.start_call()
                 self._pids = self._worker_pids()
                 if not self.in_process:
+                    self.n_ahead = self.n_workers
                     self._marks = tempfile.mkdtemp(prefix="skhpo-")
         except BaseException:
             self._parallel.__exit__(None, None, None)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from skhpo._records import Evaluation
+from skhpo._records import Evaluation, Job
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution._course import Course, Task
 from skhpo.execution._executors import Executor, TaskLost
@@ -30,7 +30,8 @@ def run(
     """Work until the scheduler, the space or the stopping rule ends the search.
 
     No worker waits for another: whenever one is free it gets the next task of a job that began, else the
-    first of a new job, chosen with every result in that there is. Jobs that began are finished, and
+    first of a new job, chosen with every result in that there is; where that takes time, the folds of a
+    candidate that began are handed over ahead. Jobs that began are finished, and
     where the stopping rule ends the search, the scheduler still gets what it needs for a result.
 
     Parameters
@@ -59,8 +60,13 @@ def run(
             n_done=course.n_done,
             best_loss=course.best_loss,
             n_evaluations=journal.n_evaluations,
-            n_running=executor.n_running,
+            n_running=min(executor.n_running, executor.n_workers),
         )
+
+    def submit(job: Job, fold: int) -> None:
+        nonlocal n_tasks
+        executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold, n_tasks))
+        n_tasks += 1
 
     while True:
         while executor.n_running < executor.n_workers:
@@ -71,9 +77,9 @@ def run(
                 tasks.extend(course.next_tasks())
                 if not tasks:
                     break
-            job, fold = tasks.popleft()
-            executor.submit((job, fold), evaluation.call(journal.trials[job.trial], job, fold, n_tasks))
-            n_tasks += 1
+            submit(*tasks.popleft())
+        while tasks and executor.n_running < executor.n_workers + executor.n_ahead:
+            submit(*tasks.popleft())
         if watch is not None:
             watch(progress())
         if not executor.n_running:

@@ -40,6 +40,7 @@ class SupervisedExecutor(Executor):
         self._overdue: set[Any] = set()
         self._bystanders: set[Any] = set()
         self.in_process = workers.in_process
+        self.n_ahead = workers.n_ahead
 
     @property
     def n_workers(self) -> int:
@@ -118,7 +119,7 @@ class SupervisedExecutor(Executor):
             self._start(self._alone)
         if self._suspects or self._alone is not None:
             return
-        while self._waiting and len(self._in_flight) < self.n_workers:
+        while self._waiting and len(self._in_flight) < self.n_workers + self.n_ahead:
             self._start(self._waiting.popleft())
 
     def _start(self, token: Any) -> None:

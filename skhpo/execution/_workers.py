@@ -59,6 +59,7 @@ class Workers(ABC):
     in_process: bool
     can_kill: bool
     blames_exactly: bool
+    n_ahead: int = 0
 
     @property
     @abstractmethod

@@ -17,6 +17,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from skhpo.execution._workers import WorkerDied
 
+pytestmark = pytest.mark.xdist_group("clusters")
+
 
 def open_dask(client, n_jobs=None, **options):
     from joblib._dask import DaskDistributedBackend

@@ -18,6 +18,8 @@ from joblib._dask import DaskDistributedBackend  # noqa: E402
 
 from skhpo.execution._dask import DaskWorkers  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("clusters")
+
 
 @pytest.fixture
 def client(dask_client):

@@ -15,6 +15,8 @@ from ray.util.joblib.ray_backend import RayBackend  # noqa: E402
 
 from skhpo.execution._ray import RayWorkers  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("clusters")
+
 
 @pytest.fixture
 def open_workers(ray_cluster):

@@ -130,9 +130,9 @@ def test_hanging_fits_are_ended(backend, data):
         n_iter=None,
         cv=2,
         n_jobs=2,
-        trial_timeout=1.5,
+        trial_timeout=4.0,
     )
-    with pytest.warns(FitFailedWarning, match=r"trial_timeout=1\.5"):
+    with pytest.warns(FitFailedWarning, match=r"trial_timeout=4\.0"):
         search.fit(*data)
     assert is_right(search.cv_results_, *data) == 1
 
