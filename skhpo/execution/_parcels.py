@@ -19,6 +19,7 @@ from joblib import parallel_config
 from skhpo._sklearn import carry_configuration
 from skhpo.evaluation import Call
 from skhpo.execution._tasks import run_guarded
+from skhpo.execution._workers import WorkerDied
 
 LARGE = 100_000
 """Bytes from which on an argument travels once instead of with every task."""
@@ -135,15 +136,14 @@ def unpack_result(result: bytes) -> Any:
 
     Raises
     ------
-    RuntimeError
+    WorkerDied
         If it cannot be unpickled here.
     """
     try:
         return pickle.loads(result)
     except Exception as error:
-        raise RuntimeError(
-            f"What a task returned cannot be unpickled: {type(error).__name__}: {error}"
-        ) from error
+        # Whatever somebody's __reduce__ raises.
+        raise WorkerDied(f"what it returned does not arrive: {error}", "culprit") from error
 
 
 def n_bytes(value: Any) -> int:
