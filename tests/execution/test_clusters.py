@@ -217,7 +217,7 @@ def test_what_cannot_travel_fails_alone(workers):
         "argument": TypeError,
         "result": TypeError,
         "sent": ValueError,
-        "received": RuntimeError,
+        "received": WorkerDied,
     }
     assert "does not arrive: not here" in str(results["received"])
 
