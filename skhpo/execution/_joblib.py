@@ -110,12 +110,7 @@ class JoblibWorkers(Workers):
         serial = next(self._serials)
         function, args, kwargs = call
         if not self.in_process:
-            mark = self._mark(serial)
-            function, args, kwargs = (
-                run_guarded,
-                (function, args, kwargs, None if mark is None else str(mark)),
-                {},
-            )
+            function, args, kwargs = run_guarded, (function, args, kwargs, str(self._mark(serial))), {}
         if function not in self._wrapped:
             self._wrapped[function] = carry_configuration(function)
         batch = BatchedCalls(
