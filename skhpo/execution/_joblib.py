@@ -137,6 +137,9 @@ class JoblibWorkers(Workers):
                 if self._pids != (pids := self._worker_pids()):
                     self._dead = self._pids - pids
                     self._replace_workers("its process is gone")
+                elif self._pids and not self._backend._pool._result_handler.is_alive():
+                    # By what it could not unpickle, in silence too.
+                    self._replace_workers("its result did not arrive")
                 elif deadline is not None and time.monotonic() >= deadline:
                     return None
                 continue

@@ -33,6 +33,7 @@ _ONLY_SOMETIMES_FITTED = (
     "best_estimator_",
     "refit_time_",
     "feature_names_in_",
+    "journal_",
 )
 
 
@@ -159,7 +160,7 @@ class BaseSampledSearchCV(SearchCVParts):
             "multimetric_": multimetric,
             "scorer_": self._unwrap(inputs.scorer),
             "cv_results_": results,
-            "journal_": journal.path,
+            **({} if journal.path is None else {"journal_": journal.path}),
             **plan.attributes(journal),
         }
         # All at once, at the end: a search that fails leaves nothing half-fitted behind, and nothing of

@@ -126,8 +126,8 @@ ATTRIBUTES = """
         Of the refitted estimator, if it has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Of the refitted estimator, if it has it.
-    journal_ : str or None
-        Path of the journal, if there is a ``storage``.
+    journal_ : str
+        Path of the journal; only if there is a ``storage``.
 """.strip("\n")
 
 

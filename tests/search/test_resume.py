@@ -104,9 +104,12 @@ def test_a_parallel_search_goes_on(search_class, data, tmp_path, n_jobs):
     assert len(search.cv_results_["params"]) * 3 == len(tasks)
 
 
-def test_no_journal_without_storage(data):
-    search = TPESearchCV(Counted(), SPACE, **options()).fit(*data)
-    assert search.journal_ is None
+@pytest.mark.filterwarnings("ignore")
+def test_no_journal_without_storage(data, tmp_path):
+    search = TPESearchCV(Counted(), SPACE, **options(storage=tmp_path / "search.db")).fit(*data)
+    assert search.journal_ == str(tmp_path / "search.db")
+    search.set_params(storage=None).fit(*data)
+    assert not hasattr(search, "journal_")
 
 
 @pytest.mark.filterwarnings("ignore")
