@@ -14,6 +14,8 @@ from typing import Any
 
 from skhpo.execution._workers import WorkerDied
 
+_NOTHING = object()
+
 
 def run_guarded(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], mark: str | None = None
@@ -41,20 +43,25 @@ def run_guarded(
         # Without the mark, as on a full disk, only less is known.
         with suppress(OSError):
             Path(mark).write_text(f"{os.getpid()} {time.monotonic()}")
+    # What is raised in place of something else is raised outside of its handler: with some libraries loaded
+    # exceptions take their context along.
+    replacement: Exception
+    result = _NOTHING
     try:
         result = function(*args, **kwargs)
-    except SystemExit as error:
-        raise WorkerDied(f"the task called sys.exit({error.code!r})", "culprit") from None
-    except Exception as error:
-        if _travels(error):
-            raise
-        raise RuntimeError(f"{type(error).__name__} in a worker:\n{traceback.format_exc()}") from None
-    try:
         pickle.loads(pickle.dumps(result))
+    except SystemExit as error:
+        replacement = WorkerDied(f"the task called sys.exit({error.code!r})", "culprit")
     except Exception as error:
-        # Whatever somebody's __reduce__ raises, which some pools do not survive.
-        raise WorkerDied(f"what it returned does not arrive: {error}", "culprit") from None
-    return result
+        if result is not _NOTHING:
+            replacement = WorkerDied(f"what it returned does not arrive: {error}", "culprit")
+        elif _travels(error):
+            raise
+        else:
+            replacement = RuntimeError(f"{type(error).__name__} in a worker:\n{traceback.format_exc()}")
+    else:
+        return result
+    raise replacement
 
 
 def _travels(error: Exception) -> bool:

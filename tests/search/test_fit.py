@@ -217,7 +217,9 @@ class TestData:
 
     def test_unsupervised(self, search_class, iris):
         space = {"n_clusters": randint(2, 6)}
-        search = search_class(KMeans(n_init=1, random_state=0), space, n_iter=3, cv=2).fit(iris[0])
+        search = search_class(KMeans(n_init=1, random_state=0), space, n_iter=3, cv=2, random_state=0).fit(
+            iris[0]
+        )
         assert search.best_estimator_.n_clusters == search.best_params_["n_clusters"]
 
     def test_splits_are_made_once(self, search_class, iris):
