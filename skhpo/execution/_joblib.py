@@ -258,14 +258,20 @@ class JoblibWorkers(Workers):
 
     def _blame(self) -> dict[int, Literal["culprit", "bystander"] | None]:
         """Who among those that ran is to blame for the death of ``self._dead``."""
-        pids = {serial: mark and mark[0] for serial in self._running for mark in [self._read_mark(serial)]}
+        marks = {serial: self._read_mark(serial) for serial in self._running}
         if not self._dead:
-            return dict.fromkeys(pids)
+            return dict.fromkeys(marks)
+        # A process may have more than one mark: what it had finished is lost too if it was not yet read.
+        latest: dict[int, int] = {}
+        for serial, mark in sorted(marks.items(), key=lambda item: item[1][1] if item[1] else 0.0):
+            if mark is not None:
+                latest[mark[0]] = serial
         # A process may die before it says that it has begun, as by a class that cannot be imported.
-        is_all_known = self._dead <= set(pids.values())
+        is_all_known = self._dead <= latest.keys()
+        culprits = {latest[pid] for pid in self._dead & latest.keys()}
         return {
-            serial: "culprit" if pid in self._dead else "bystander" if pid or is_all_known else None
-            for serial, pid in pids.items()
+            serial: "culprit" if serial in culprits else "bystander" if mark or is_all_known else None
+            for serial, mark in marks.items()
         }
 
     def _use_own_memmaps(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sklearn import config_context, get_config
 
 from skhpo.execution import SerialExecutor, open_executor
+from skhpo.execution._joblib import JoblibWorkers
 
 BACKENDS = ["threading", "loky", "multiprocessing"]
 
@@ -165,3 +166,24 @@ def test_threads_run_outside_the_main_thread():
     with joblib.parallel_config(backend="threading"), open_executor(2) as executor:
         executor.submit(0, (threading.current_thread, (), {}))
         assert drain(executor)[0] is not threading.main_thread()
+
+
+def test_a_death_is_the_last_begun_task_of_its_process():
+    """What the process had finished before may be lost with it, unread."""
+    with joblib.parallel_config(backend="loky"):
+        workers = JoblibWorkers(2)
+    try:
+        workers._running = {0: "finished", 1: "deadly", 2: "elsewhere", 3: "not begun"}
+        for serial, mark in enumerate(["77 1.0", "77 2.0", "88 1.5"]):
+            workers._mark(serial).write_text(mark)
+        workers._dead = frozenset({77})
+        blame = {0: "bystander", 1: "culprit", 2: "bystander", 3: "bystander"}
+        assert workers._blame() == blame
+        # Another one died too, which had not said what it was at.
+        workers._dead = frozenset({77, 99})
+        assert workers._blame() == {**blame, 3: None}
+        workers._dead = frozenset()
+        assert set(workers._blame().values()) == {None}
+    finally:
+        workers._running = {}
+        workers.close(abort=False)
