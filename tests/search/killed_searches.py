@@ -137,9 +137,11 @@ def finished(journal):
     """How many tasks a killed search has written down."""
     try:
         return len(read(journal)["fold"])
+    except FileNotFoundError:
+        return 0
     except ValueError as error:
         # It may not even have come to its first record.
-        if "empty" in str(error) or "does not exist" in str(error):
+        if "empty" in str(error):
             return 0
         raise
 
