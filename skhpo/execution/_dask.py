@@ -136,6 +136,7 @@ class DaskWorkers(Workers):
             n = min(n, self._n_jobs) if self._n_jobs > 0 else n + 1 + self._n_jobs
         return max(1, n)
 
+    # A plain attribute of other workers; here it changes as workers join.
     @property
     def can_kill(self) -> bool:  # type: ignore[override]
         """Whether all workers have a nanny, which starts them again."""

@@ -73,6 +73,7 @@ class SupervisedExecutor(Executor):
                     continue
                 outcome = failing(loss)
             except Exception as error:
+                # Whatever a model raises is for the loop to raise, under the name of its candidate.
                 outcome = failing(error)
             self._forget(token)
             self._start_more()

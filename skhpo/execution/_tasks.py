@@ -53,6 +53,7 @@ def run_guarded(
     except SystemExit as error:
         replacement = WorkerDied(f"the task called sys.exit({error.code!r})", "culprit")
     except Exception as error:
+        # Whatever a model, or the pickling of what it returned, raises.
         if result is not _NOTHING:
             replacement = WorkerDied(f"what it returned does not arrive: {error}", "culprit")
         elif _travels(error):

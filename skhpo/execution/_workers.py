@@ -102,7 +102,7 @@ class Workers(ABC):
         """For how long a task has been running, 0.0 before it began: the start of a worker is not counted."""
 
     def kill(self, token: Any) -> None:
-        """End a task that runs, with its process.
+        """End a task that runs, with its process; only of workers with ``can_kill``.
 
         It comes back as ``WorkerDied``, and so may others that were running. If it has just
         ended by itself, it comes back with what came of it.

@@ -16,6 +16,7 @@ from sklearn import config_context, get_config
 from sklearn.ensemble import RandomForestClassifier
 
 from skhpo.execution._workers import WorkerDied
+from tests.execution.helpers import collect, wait_until
 
 pytestmark = pytest.mark.xdist_group("clusters")
 
@@ -58,27 +59,6 @@ def shared_workers(cluster):
 def workers(shared_workers):
     wait_until(lambda: shared_workers.n_workers == 2)
     return shared_workers
-
-
-def collect(workers, n):
-    """Results of the next n tasks in order of completion; what was raised in place of a result."""
-    results = {}
-    for _ in range(n):
-        ended = workers.next_finished(timeout=30)
-        assert ended is not None, f"no task ended; so far {results}"
-        token, retrieve = ended
-        try:
-            results[token] = retrieve()
-        except Exception as error:
-            results[token] = error
-    return results
-
-
-def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def square(x):

@@ -17,6 +17,7 @@ distributed = pytest.importorskip("distributed")
 from joblib._dask import DaskDistributedBackend  # noqa: E402
 
 from skhpo.execution._dask import DaskWorkers  # noqa: E402
+from tests.execution.helpers import collect, wait_until  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("clusters")
 
@@ -46,26 +47,6 @@ def lonely_worker(client):
     process.kill()
     process.wait()
     wait_until(lambda: len(client.nthreads()) == 2)
-
-
-def collect(workers, n):
-    results = {}
-    for _ in range(n):
-        ended = workers.next_finished(timeout=40)
-        assert ended is not None, f"no task ended; so far {results}"
-        token, retrieve = ended
-        try:
-            results[token] = retrieve()
-        except Exception as error:
-            results[token] = error
-    return results
-
-
-def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def keys_on_scheduler(dask_scheduler):

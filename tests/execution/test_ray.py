@@ -14,6 +14,7 @@ ray = pytest.importorskip("ray")
 from ray.util.joblib.ray_backend import RayBackend  # noqa: E402
 
 from skhpo.execution._ray import RayWorkers  # noqa: E402
+from tests.execution.helpers import collect, wait_until  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("clusters")
 
@@ -29,23 +30,6 @@ def open_workers(ray_cluster):
     yield open_them
     for workers in opened:
         workers.close(abort=True)
-
-
-def collect(workers, n):
-    results = {}
-    for _ in range(n):
-        ended = workers.next_finished(timeout=40)
-        assert ended is not None, f"no task ended; so far {results}"
-        token, retrieve = ended
-        results[token] = retrieve()
-    return results
-
-
-def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def nested_parallelism():
