@@ -66,7 +66,7 @@ HEAVY = {
 }
 """What nobody should wait for who does not use it: imported inside functions only."""
 
-LAZY = {"skhpo.execution._dask", "skhpo.execution._dask_remote", "skhpo.execution._ray"}
+LAZY = {f"skhpo.execution.{name}" for name in ("_dask", "_dask_data", "_dask_remote", "_ray")}
 """Modules that are nothing without a heavy package, and count as heavy themselves."""
 
 

@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from distributed.client import ClosedClientError, FutureCancelledError
 
 from skhpo._warnings import warn_user
 from skhpo.evaluation import Call
+from skhpo.execution._dask_data import SharedData
 from skhpo.execution._dask_remote import BEGUN, is_up, kill_worker, run_on_worker
 from skhpo.execution._parcels import Packer, unpack_result
 from skhpo.execution._workers import WorkerDied, Workers, failing
@@ -108,7 +109,6 @@ class DaskWorkers(Workers):
         self._bound: dict[str, _Task] = {}
         self._members: dict[str, _Member] = {}
         self._gone: set[str] = set()
-        self._data: dict[int, asyncio.Future[Future]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._n_slots = 0
         self._alone_since = time.monotonic()
@@ -118,6 +118,7 @@ class DaskWorkers(Workers):
         # A client of our own: its event handlers and keys are nobody else's, and go with it.
         theirs = backend.client
         self._client: Client = theirs.sync(_connect_like, theirs)
+        self._data = SharedData(self._client)
         self._loop: Any = self._client.loop
         self._seceded = _secede()
         try:
@@ -219,8 +220,7 @@ class DaskWorkers(Workers):
     async def _open(self, data_futures: dict[int, Future]) -> None:
         for i, future in data_futures.items():
             # The backend holds the objects of scatter=, so that their ids remain theirs.
-            self._data[i] = asyncio.get_running_loop().create_future()
-            self._data[i].set_result(Future(future.key, client=self._client))
+            self._data.adopt(i, future)
         self._client.subscribe_topic("all", self._on_cluster_event)
         if self._timed:
             self._client.subscribe_topic(BEGUN, self._on_begun)
@@ -364,7 +364,7 @@ class DaskWorkers(Workers):
         """Run a task on its worker until it ends or is given up."""
         future = None
         try:
-            large = [await self._send(value) for value in task.large]
+            large = [await self._data.send(value) for value in task.large]
             future = self._client.submit(
                 run_on_worker,
                 task.payload,
@@ -383,7 +383,7 @@ class DaskWorkers(Workers):
         except FutureCancelledError as error:
             if error.reason == "scheduler-connection-lost" or self._client.status != "running":
                 self._lost_scheduler = True
-            self._forget_lost_data(task.large)
+            self._data.forget_lost(task.large)
             self._begin_anew(task, str(error))
             self._dispatch()
         except Exception as error:
@@ -394,27 +394,6 @@ class DaskWorkers(Workers):
         finally:
             if future is not None:
                 future.release()
-
-    async def _send(self, value: Any) -> Future:
-        """The large argument's place on the cluster; it goes there when it is first asked for."""
-        if id(value) not in self._data:
-            self._data[id(value)] = self._in_background(self._client.scatter([value], hash=False))
-        sent = await asyncio.shield(self._data[id(value)])
-        return sent[0] if isinstance(sent, list) else sent
-
-    def _forget_lost_data(self, values: Iterable[Any]) -> None:
-        # Arrays of which the last copy went with its worker are sent again.
-        for value in values:
-            sent = self._data.get(id(value))
-            if sent is None or not sent.done():
-                continue
-            if sent.cancelled() or sent.exception() is not None:
-                del self._data[id(value)]
-                continue
-            result = sent.result()
-            future = result[0] if isinstance(result, list) else result
-            if future.status != "finished":
-                del self._data[id(value)]
 
     def _begin_anew(self, task: _Task, why: str) -> None:
         """Put a task back that was lost with nobody to blame, unless it happens all the time."""
@@ -463,7 +442,7 @@ class DaskWorkers(Workers):
         for work in (*watches, *self._background):
             work.cancel()
         await asyncio.gather(*watches, *self._background, return_exceptions=True)
-        self._data.clear()
+        await self._data.close()
         for topic in ("all", BEGUN, *self._members):
             with suppress(ValueError, ClosedClientError):
                 self._client.unsubscribe_topic(topic)
