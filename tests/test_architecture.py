@@ -16,7 +16,8 @@ ALLOWED = {
     "_warnings": set(),
     "space": {"_records"},
     "schedulers": {"_records"},
-    "evaluation": {"_records", "_sklearn", "_warnings"},
+    "torch": {"_records", "_sklearn", "_warnings"},
+    "evaluation": {"_records", "_sklearn", "_warnings", "torch"},
     "journal": {"_records"},
     "displays": {"_records"},
     "samplers": {"space"},
@@ -66,8 +67,11 @@ HEAVY = {
 }
 """What nobody should wait for who does not use it: imported inside functions only."""
 
-LAZY = {f"skhpo.execution.{name}" for name in ("_dask", "_dask_data", "_dask_remote", "_ray")}
-"""Modules that are nothing without a heavy package, and count as heavy themselves."""
+LAZY = {
+    "skhpo.torch",
+    *(f"skhpo.execution.{name}" for name in ("_dask", "_dask_data", "_dask_remote", "_ray")),
+}
+"""Modules and rooms that are nothing without a heavy package, and count as heavy themselves."""
 
 
 def imports(source, module):
@@ -115,8 +119,13 @@ def heavy_imports(source):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module or ""]
-        if any(name.split(".")[0] in HEAVY or name in LAZY for name in names):
+        if any(name.split(".")[0] in HEAVY or is_lazy(name) for name in names):
             yield node.lineno
+
+
+def is_lazy(name):
+    """Whether a module is one of those, or in a room that is."""
+    return any(name == lazy or name.startswith(f"{lazy}.") for lazy in LAZY)
 
 
 def is_private(part):
@@ -226,13 +235,14 @@ def test_heavy_packages_are_imported_inside_functions():
     found = {
         str(path): lines
         for path in files("skhpo")
-        if ".".join(path.relative_to(ROOT).with_suffix("").parts) not in LAZY
+        if not is_lazy(".".join(path.relative_to(ROOT).with_suffix("").parts))
         and (lines := list(heavy_imports(path.read_text("utf-8"))))
     }
     assert not found
     for bad in (
         "import torch",
         "from skhpo.execution._dask import x",
+        "from skhpo.torch import x",
         "try:\n    from pandas.api import x\nexcept ImportError:\n    x = 1",
     ):
         assert list(heavy_imports(bad))
