@@ -11,21 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
 
 from skhpo.evaluation.adapters._base import Adapter
+from skhpo.evaluation.adapters._skorch_callbacks import obstacle, own_files, tell_continue
+from skhpo.evaluation.adapters._skorch_state import Kept, loosen, move, tighten
 
-_CALLBACKS = {
-    "BatchScoring",
-    "EarlyStopping",
-    "EpochScoring",
-    "InputShapeSetter",
-    "LRScheduler",
-    "PassthroughScoring",
-}
-"""Callbacks of skorch that act when a training begins or ends and do not mind going on."""
+__all__ = ["Memo", "Skorch", "TorchState", "generators", "move", "own_files"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,28 @@ class TorchState:
 
 
 @dataclass(frozen=True)
+class Memo:
+    """What an adapter needs to train a net on, beside the net.
+
+    Attributes
+    ----------
+    generators : TorchState
+        At the end of the last epoch.
+    has_ended : bool
+        Whether the training has ended by itself.
+    kept : Kept
+        Of the net at the end of the last epoch.
+    split : tuple of array, or None
+        Rows of the training and the validation set, where they are drawn anew at each call.
+    """
+
+    generators: TorchState
+    has_ended: bool
+    kept: Kept
+    split: tuple[Any, Any] | None
+
+
+@dataclass(frozen=True)
 class Skorch(Adapter):
     """``NeuralNet``: bit for bit the same as one fit, as far as the device computes the same twice.
 
@@ -51,101 +68,139 @@ class Skorch(Adapter):
     afterwards as they were, so that a search can be repeated and the user's program does not notice. Threads
     share the generators: under the threading backend a search cannot be repeated to the bit.
 
-    Not with callbacks that act when a training begins or ends, except those of skorch that are known
-    not to mind; not with ``EarlyStopping(load_best=True)``, which puts earlier weights back; not with a
-    validation set that is drawn anew at each call.
+    Where callbacks put earlier weights back when a training ends, the net has those between two stretches,
+    and goes on from the last epoch's. Not with callbacks, and classes of nets, that act when a training
+    begins or ends and do not say that they can go on; see ``_skorch_callbacks``.
     """
 
     resource: str = "max_epochs"
 
     def can_extend(self, model: Any, fit_params: Mapping[str, Any]) -> bool:
-        """Whether the callbacks and the validation set allow it."""
-        return not _redraws(model.train_split) and all(map(_goes_on, _callbacks(model)))
+        """Whether the net's class and its callbacks allow it."""
+        return obstacle(model) is None
 
     def begin(
         self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], seed: int
-    ) -> TorchState:
+    ) -> Memo | None:
         """Initialise and fit from a seed."""
-        with _generators(model, seed) as device:
-            super().begin(model, resource, X, y, fit_params, seed)
-            return _state(device)
+        with generators(model, seed) as device:
+            stretch = _Stretch(model, device)
+            # Found before the method of the class, and gone when it is called.
+            vars(model)["fit_loop"] = stretch
+            try:
+                super().begin(model, resource, X, y, fit_params, seed)
+            finally:
+                vars(model).pop("fit_loop", None)
+        loosen(model)
+        return stretch.memo
 
     def extend(
-        self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], memo: TorchState
-    ) -> TorchState:
+        self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], memo: Memo
+    ) -> Memo:
         """Train the missing epochs, unless the net has stopped itself."""
         reached = model.max_epochs
         model.set_params(max_epochs=resource)
-        if len(model.history) < reached or any(map(_has_stopped, _callbacks(model))):
+        if memo.has_ended:
             return memo
-        for callback in _callbacks(model):
-            # A net's pickle holds the optimizer twice, for itself and for its scheduler.
-            if (scheduler := getattr(callback, "lr_scheduler_", None)) is not None:
-                scheduler.optimizer = model.optimizer_
-        with _generators(model, memo) as device:
+        tighten(model)
+        memo.kept.give_back(model)
+        with generators(model, memo.generators) as device:
+            stretch = _Stretch(model, device, memo.split)
+            tell_continue(model, X, y)
             # How callbacks end a training, here as in skorch's own fit.
             with suppress(KeyboardInterrupt):
-                model.fit_loop(X, y, epochs=resource - reached, **fit_params)
+                stretch(X, y, epochs=resource - reached, **fit_params)
             model.notify("on_train_end", X=X, y=y)
-            return _state(device)
+        loosen(model)
+        return stretch.memo
 
 
-def _callbacks(net: Any) -> list[Any]:
-    """Callbacks of a net: those at work, or where it is not initialised those that the user asked for."""
-    if getattr(net, "initialized_", False):
-        return [callback for _, callback in net.callbacks_]
-    named = net.callbacks if isinstance(net.callbacks, list | tuple) else []
-    return [item[1] if isinstance(item, tuple) else item for item in named]
+class _Stretch:
+    """The loop over epochs of a net, once, and the memo of its end, before any callback hears of it.
+
+    Parameters
+    ----------
+    net : NeuralNet
+    device : torch.device
+    split : tuple of array, or None
+        Rows of the training and the validation set; None draws them as the net does.
+    """
+
+    memo: Any = None
+
+    def __init__(self, net: Any, device: Any, split: tuple[Any, Any] | None = None) -> None:
+        self.net, self.device, self.split = net, device, split
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        vars(self.net).pop("fit_loop", None)
+        if _redraws(self.net):
+            vars(self.net)["get_split_datasets"] = self._split
+        interrupt = None
+        try:
+            self.net.fit_loop(*args, **options)
+        except KeyboardInterrupt as error:
+            interrupt = error
+        finally:
+            vars(self.net).pop("get_split_datasets", None)
+        has_ended = interrupt is not None
+        self.memo = Memo(_state(self.device), has_ended, Kept.of(self.net), self.split)
+        if interrupt is not None:
+            raise interrupt
+        return self.net
+
+    def _split(self, X: Any, y: Any = None, **options: Any) -> tuple[Any, Any]:
+        from torch.utils.data import Subset
+
+        vars(self.net).pop("get_split_datasets", None)
+        if self.split is None:
+            training, validation = self.net.get_split_datasets(X, y, **options)
+            self.split = training.indices, validation.indices
+            return training, validation
+        dataset = self.net.get_dataset(X, y)
+        training, validation = self.split
+        return Subset(dataset, training), Subset(dataset, validation)
 
 
-def _goes_on(callback: Any) -> bool:
-    """Whether a callback does the same where its training is interrupted."""
-    from skorch.callbacks import Callback
+def _redraws(net: Any) -> bool:
+    """Whether a net's validation set is another one at each call."""
+    from skorch import NeuralNet
+    from skorch.dataset import ValidSplit
 
-    kind: Any = callback if isinstance(callback, type) else type(callback)
-    if callback is None or not issubclass(kind, Callback):
-        return callback is None
-    if getattr(callback, "load_best", False) or (hasattr(callback, "lr_scheduler_") and _is_nested(callback)):
+    split = net.train_split
+    if (
+        not isinstance(split, ValidSplit)
+        or type(split).__call__ is not ValidSplit.__call__
+        or type(net).get_split_datasets is not NeuralNet.get_split_datasets
+    ):
         return False
-    is_known = kind.__module__.startswith("skorch.") and kind.__name__ in _CALLBACKS
-    is_idle = kind.on_train_begin is Callback.on_train_begin and kind.on_train_end is Callback.on_train_end
-    return is_known or is_idle
-
-
-def _is_nested(callback: Any) -> bool:
-    """Whether a scheduler holds others, each with an optimizer of its own."""
-    return hasattr(callback.lr_scheduler_, "_schedulers")
-
-
-def _has_stopped(callback: Any) -> bool:
-    """Whether an ``EarlyStopping`` has ended the training."""
-    return hasattr(callback, "misses_") and callback.misses_ >= callback.patience
-
-
-def _redraws(train_split: Any) -> bool:
-    """Whether a split into training and validation set is another one at each call."""
-    folds = getattr(train_split, "cv", None)
-    return isinstance(folds, float) and getattr(train_split, "random_state", None) is None
+    if isinstance(split.cv, float):
+        return not isinstance(split.random_state, Integral)
+    # Not the number of folds, which are in order, but a splitter or an iterable, which may be used up.
+    return not (split.cv is None or isinstance(split.cv, Number))
 
 
 @contextmanager
-def _generators(net: Any, start: int | TorchState) -> Iterator[Any]:
-    """Torch's generators at a seed or state for a while; yields the net's device."""
+def generators(net: Any, start: int | TorchState) -> Iterator[Any]:
+    """Torch's generators at a seed or state for a while; yields the net's device.
+
+    A state that has none for the net's device, since it was of another one, seeds it from the CPU's.
+    """
     import torch
 
     device = torch.device(net.device or "cpu")
-    index = torch.cuda.current_device() if device.type == "cuda" and device.index is None else device.index
-    device = torch.device(device.type, index) if device.type == "cuda" else torch.device("cpu")
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    is_cuda = device.type == "cuda" and torch.cuda.is_available()
+    index = torch.cuda.current_device() if is_cuda and device.index is None else device.index
+    device = torch.device("cuda", index) if is_cuda else torch.device("cpu")
+    with torch.random.fork_rng(devices=[device] if is_cuda else []):
         if isinstance(start, TorchState):
             torch.set_rng_state(torch.from_numpy(start.cpu.copy()))
-            if start.device is not None:
-                torch.cuda.set_rng_state(torch.from_numpy(start.device.copy()), device)
         else:
             torch.default_generator.manual_seed(start)
-            if device.type == "cuda":
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(start)
+        if is_cuda and isinstance(start, TorchState) and start.device is not None:
+            torch.cuda.set_rng_state(torch.from_numpy(start.device.copy()), device)
+        elif is_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(torch.default_generator.initial_seed())
         yield device
 
 

@@ -1,9 +1,14 @@
 """Data and counters for the tests of adapters."""
 
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelEncoder, StandardScaler
+
+from skhpo.evaluation.adapters import find_adapter
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +45,26 @@ def counted(monkeypatch):
         return calls
 
     return count
+
+
+@pytest.fixture(scope="session")
+def tensors(classes):
+    """The three classes as nets take them."""
+    X, y = classes
+    return X.astype(np.float32), LabelEncoder().fit_transform(y)
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Function that trains a clone to one length after the other, through pickle or not."""
+
+    def train(model, tensors, *lengths, pickled=True, seed=5):
+        adapter, model = find_adapter(model), clone(model)
+        memo = adapter.begin(model, lengths[0], *tensors, {}, seed)
+        for length in lengths[1:]:
+            if pickled:
+                model, memo = pickle.loads(pickle.dumps((model, memo)))
+            memo = adapter.extend(model, length, *tensors, {}, memo)
+        return model
+
+    return train

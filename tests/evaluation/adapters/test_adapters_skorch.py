@@ -1,13 +1,10 @@
 """Nets of skorch go on bit for bit, with dropout, shuffled batches, schedulers and early stopping."""
 
-import pickle
-
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skhpo.evaluation.adapters import find_adapter
 from skhpo.testing import check_adapter
@@ -50,12 +47,6 @@ def net(**options):
     return skorch.NeuralNetClassifier(Net, criterion=torch.nn.CrossEntropyLoss, **defaults | options)
 
 
-@pytest.fixture(scope="module")
-def tensors(classes):
-    X, y = classes
-    return X.astype(np.float32), LabelEncoder().fit_transform(y)
-
-
 def scheduler(policy, **options):
     return [("lr", callbacks.LRScheduler(policy, monitor="train_loss", **options))]
 
@@ -84,17 +75,7 @@ def test_bit_for_bit(options, tensors):
     check_adapter(find_adapter(model), model, *tensors)
 
 
-def trained(model, tensors, *lengths, pickled=True):
-    adapter, model = find_adapter(model), clone(model)
-    memo = adapter.begin(model, lengths[0], *tensors, {}, 5)
-    for length in lengths[1:]:
-        if pickled:
-            model, memo = pickle.loads(pickle.dumps((model, memo)))
-        memo = adapter.extend(model, length, *tensors, {}, memo)
-    return model
-
-
-def test_history_is_that_of_one_fit(tensors):
+def test_history_is_that_of_one_fit(trained, tensors):
     torch.manual_seed(5)
     fresh = net(max_epochs=12, callbacks=scheduler("ExponentialLR", gamma=0.8)).fit(*tensors)
     continued = trained(net(callbacks=scheduler("ExponentialLR", gamma=0.8)), tensors, 4, 7, 12)
@@ -103,7 +84,7 @@ def test_history_is_that_of_one_fit(tensors):
     assert continued.max_epochs == 12
 
 
-def test_only_missing_epochs_are_trained(tensors):
+def test_only_missing_epochs_are_trained(trained, tensors):
     model = net(callbacks=[Counting()])
     Counting.n_epochs = 0
     trained(model, tensors, 4, 9, 20)
@@ -111,7 +92,7 @@ def test_only_missing_epochs_are_trained(tensors):
 
 
 @pytest.mark.parametrize("pickled", [False, True])
-def test_early_stopping_keeps_its_count(pickled, tensors):
+def test_early_stopping_keeps_its_count(pickled, trained, tensors):
     model = net(callbacks=[callbacks.EarlyStopping(monitor="train_loss", patience=2, threshold=0.05)])
     stop = len(trained(model, tensors, 60).history)
     assert 4 < stop < 60
@@ -119,41 +100,15 @@ def test_early_stopping_keeps_its_count(pickled, tensors):
         assert len(trained(model, tensors, *lengths, pickled=pickled).history) == stop
 
 
-def test_what_a_callback_ended_stays_ended(tensors):
+def test_what_a_callback_ended_stays_ended(trained, tensors):
     assert len(trained(net(callbacks=[Ending()]), tensors, 3, 9, 12).history) == 5
 
 
-def test_torch_generator_is_as_before(tensors):
+def test_torch_generator_is_as_before(trained, tensors):
     before = torch.get_rng_state()
     first, again = (trained(net(), tensors, 2, 4) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
     assert np.array_equal(first.predict_proba(tensors[0]), again.predict_proba(tensors[0]))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"callbacks": [callbacks.Checkpoint()]},
-        {"callbacks": [callbacks.EarlyStopping(load_best=True)]},
-        {"callbacks": [("end", callbacks.TrainEndCheckpoint())]},
-        {"train_split": ValidSplit(0.2)},
-    ],
-    ids=["checkpoint", "load_best", "train_end", "random_split"],
-)
-def test_what_could_not_be_exact_is_refused(options):
-    model = net(**options)
-    assert not find_adapter(model).can_extend(model, {})
-
-
-def test_nested_schedulers_are_refused(tensors):
-    def chained(optimizer, last_epoch=-1):
-        lr = torch.optim.lr_scheduler
-        return lr.SequentialLR(optimizer, [lr.ConstantLR(optimizer), lr.ExponentialLR(optimizer, 0.9)], [2])
-
-    model = net(callbacks=[callbacks.LRScheduler(chained)])
-    adapter = find_adapter(model)
-    adapter.begin(model, 2, *tensors, {}, 0)
-    assert not adapter.can_extend(model, {})
 
 
 def test_in_a_pipeline_and_under_a_transformed_target(tensors, numbers):
@@ -176,13 +131,3 @@ def test_in_a_pipeline_and_under_a_transformed_target(tensors, numbers):
 
 def as_float32(X):
     return X.astype(np.float32)
-
-
-@pytest.mark.gpu
-def test_on_a_gpu(tensors):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    model = net(device="cuda")
-    before = torch.cuda.get_rng_state()
-    check_adapter(find_adapter(model), model, *tensors)
-    assert torch.equal(before, torch.cuda.get_rng_state())

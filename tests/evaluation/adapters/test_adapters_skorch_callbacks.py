@@ -1,0 +1,479 @@
+"""What goes on is what skorch's own fit gives at once: weights, optimizer, history, files; all callbacks."""
+
+import functools
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from skhpo.evaluation.adapters import find_adapter
+
+torch = pytest.importorskip("torch")
+skorch = pytest.importorskip("skorch")
+
+from skorch import callbacks  # noqa: E402 - after the check that it is there
+from skorch.callbacks import EarlyStopping, LRScheduler  # noqa: E402
+from skorch.dataset import Dataset, ValidSplit  # noqa: E402
+from skorch.helper import predefined_split  # noqa: E402
+from skorch.toy import MLPModule  # noqa: E402
+
+from skhpo.evaluation.adapters._skorch_callbacks import _AWAY, obstacle  # noqa: E402 - as above
+
+rates = torch.optim.lr_scheduler
+
+LENGTHS = (4, 7, 12)
+
+
+def net(kind=skorch.NeuralNetClassifier, **options):
+    defaults = {
+        "module__input_units": 8,
+        "module__output_units": 3,
+        "module__dropout": 0.3,
+        "module__output_nonlin": torch.nn.Identity(),
+        "optimizer__momentum": 0.9,
+        "lr": 0.1,
+        "verbose": 0,
+        "batch_size": 32,
+        "iterator_train__shuffle": True,
+    }
+    if "optimizer" in options:
+        del defaults["optimizer__momentum"]
+    return kind(MLPModule, criterion=torch.nn.CrossEntropyLoss, **defaults | options)
+
+
+def state(model):
+    """All that is to be the same; ``dur`` is measured."""
+    history = [{k: v for k, v in row.items() if k not in ("dur", "batches")} for row in model.history]
+    optimizers = [getattr(model, f"{name}_").state_dict() for name in model._optimizers]
+    return model.module_.state_dict(), optimizers, history
+
+
+def require_same(found, expected):
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            require_same(found[key], expected[key])
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            require_same(one, other)
+    else:
+        assert found == expected or (found != found and expected != expected)
+
+
+def at_once(model, tensors, length=LENGTHS[-1], seed=5):
+    """What skorch gives by itself."""
+    torch.manual_seed(seed)
+    return clone(model).set_params(max_epochs=length).fit(*tensors)
+
+
+@pytest.fixture
+def exact(trained, tensors, tmp_path, monkeypatch):
+    """Function that compares what goes on with skorch's own fit, each in a folder of its own."""
+
+    def check(model, before=lambda: None, pickled=(False, True)):
+        assert obstacle(model) is None
+        results = []
+        for folder in ("at_once", *(f"pickled_{value}" for value in pickled)):
+            (tmp_path / folder).mkdir()
+            monkeypatch.chdir(tmp_path / folder)
+            before()
+            if folder == "at_once":
+                results.append(at_once(model, tensors))
+            else:
+                results.append(trained(model, tensors, *LENGTHS, pickled=folder.endswith("True")))
+                require_same(state(results[-1]), state(results[0]))
+                assert results[-1].max_epochs == LENGTHS[-1]
+                assert find_adapter(model).can_extend(results[-1], {})
+        return results
+
+    return check
+
+
+# --- weights that are put back when a training ends -----------------------------------------------------
+
+
+def best_is_not_last(model):
+    """Whether the last epoch's weights are not the ones that are put back."""
+    return model.history[-1, "valid_loss_best"] is False or len(model.history) < LENGTHS[-1]
+
+
+OF_LR = {"lr": 0.6, "module__hidden_units": 30}  # with which the validation loss goes up and down
+
+
+@pytest.mark.parametrize("patience", [3, 100])
+def test_early_stopping_that_loads_the_best(patience, exact):
+    model = net(callbacks=[EarlyStopping(patience=patience, load_best=True, sink=noop)], **OF_LR)
+    once, *_ = exact(model)
+    assert best_is_not_last(once)
+
+
+@pytest.mark.parametrize("options", [{}, {"f_history": None}, {"event_name": None}, {"fn_prefix": "a-"}])
+def test_checkpoint_that_loads_the_best(options, exact):
+    once, *_ = exact(net(callbacks=[callbacks.Checkpoint(load_best=True, dirname="d", **options)], **OF_LR))
+    assert best_is_not_last(once)
+
+
+def test_both_with_a_scheduler(exact):
+    both = [EarlyStopping(load_best=True, patience=6, sink=noop), callbacks.Checkpoint(load_best=True)]
+    exact(
+        net(callbacks=[*both, LRScheduler("ExponentialLR", gamma=0.9)], optimizer=torch.optim.Adam, lr=0.02)
+    )
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_each_stretch_ends_as_a_fit_of_its_length(length, trained, tensors, tmp_path):
+    model = net(callbacks=[EarlyStopping(patience=100, load_best=True, sink=noop)], **OF_LR)
+    lengths = [n for n in LENGTHS if n <= length]
+    require_same(state(trained(model, tensors, *lengths)), state(at_once(model, tensors, length)))
+
+
+def test_the_best_is_remembered_where_none_follows(trained, tensors):
+    """skorch leaves the best weights out of its pickle; here no later epoch can be better."""
+    model = net(callbacks=[EarlyStopping(patience=100, load_best=True, threshold=0.5, sink=noop)], **OF_LR)
+    once = at_once(model, tensors)
+    best = dict(once.callbacks_)["EarlyStopping"].best_epoch_
+    assert best < LENGTHS[0]
+    require_same(state(trained(model, tensors, *LENGTHS)), state(once))
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        callbacks.Checkpoint(),
+        callbacks.Checkpoint(monitor=None, f_params="{last_epoch[epoch]}.pt", f_pickle="net.pickle"),
+        callbacks.Checkpoint(monitor="train_loss_best", f_optimizer=None),
+        callbacks.TrainEndCheckpoint(dirname="end"),
+    ],
+    ids=["default", "each", "train_loss", "end"],
+)
+def test_files_are_those_of_one_fit(callback, exact, tmp_path):
+    exact(net(callbacks=[callback]))
+    files = [
+        {p.relative_to(tmp_path / f): p for p in sorted((tmp_path / f).rglob("*")) if p.is_file()}
+        for f in ("at_once", "pickled_False", "pickled_True")
+    ]
+    assert files[0] and files[0].keys() == files[1].keys() == files[2].keys()
+    for name in files[0]:
+        if name.suffix == ".pt" and "criterion" not in name.name:
+            first, *others = (torch.load(each[name]) for each in files)
+            for other in others:
+                require_same(other, first)
+
+
+def test_an_initial_state_is_loaded_once(exact, tensors):
+    source = callbacks.Checkpoint(dirname="source", monitor=None)
+
+    def before():
+        at_once(net(callbacks=[callbacks.Checkpoint(dirname="source", monitor=None)]), tensors, 3, seed=1)
+
+    once, *_ = exact(net(callbacks=[callbacks.LoadInitState(source)]), before)
+    assert len(once.history) == 3 + LENGTHS[-1]
+
+
+# --- all others of skorch -------------------------------------------------------------------------------
+
+
+def noop(*args, **kwargs):
+    pass
+
+
+def double(net):
+    return torch.nn.init.zeros_ if len(net.history) == 6 else noop
+
+
+class Writer:
+    """Of TensorBoard, closed at the end of a training."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add_scalar(self, tag, scalar_value, global_step):
+        self.rows.append((tag, global_step))
+
+    def close(self):
+        pass
+
+
+class Experiment:
+    def log_scalar(self, *args):
+        pass
+
+
+FREE = {
+    "BatchScoring": lambda: callbacks.BatchScoring("accuracy", name="acc", lower_is_better=False),
+    "Callback": callbacks.Callback,
+    "EpochScoring": lambda: callbacks.EpochScoring("accuracy", lower_is_better=False, name="acc"),
+    "EpochTimer": callbacks.EpochTimer,
+    "Freezer": lambda: callbacks.Freezer("sequential.0.*", at=6),
+    "GradientNormClipping": lambda: callbacks.GradientNormClipping(0.5),
+    "Initializer": lambda: callbacks.Initializer("*weight", fn=torch.nn.init.orthogonal_, at=5),
+    "InputShapeSetter": lambda: callbacks.InputShapeSetter("input_units"),
+    "LRScheduler": lambda: LRScheduler("WarmRestartLR", base_period=3),
+    "ParamMapper": lambda: callbacks.ParamMapper("*bias", schedule=double),
+    "PassthroughScoring": lambda: callbacks.PassthroughScoring("train_loss", on_train=True),
+    "PrintLog": callbacks.PrintLog,
+    "ProgressBar": callbacks.ProgressBar,
+    "SacredLogger": lambda: callbacks.SacredLogger(Experiment()),
+    "TensorBoard": lambda: callbacks.TensorBoard(Writer()),
+    "Unfreezer": lambda: callbacks.Unfreezer("sequential.0.*", at=6),
+}
+ABOVE = {"Checkpoint", "EarlyStopping", "LoadInitState", "TrainEndCheckpoint"}
+SCHEDULERS = {"WarmRestartLR"}
+
+
+def test_every_callback_of_skorch_is_decided():
+    known = FREE.keys() | ABOVE | SCHEDULERS | _AWAY.keys()
+    assert set(callbacks.__all__) == known
+
+
+@pytest.mark.parametrize("name", sorted(FREE))
+def test_goes_on(name, exact):
+    added = [("first", callbacks.Freezer("sequential.0.*"))] if name == "Unfreezer" else []
+    once, *others = exact(net(callbacks=[*added, ("one", FREE[name]())]))
+    if name == "TensorBoard":
+        rows = [dict(model.callbacks_)["one"].writer.rows for model in (once, *others)]
+        assert rows[0] == rows[1] == rows[2]
+        assert {step for _, step in rows[0]} == set(range(1, LENGTHS[-1] + 1))
+
+
+@pytest.mark.parametrize("name", sorted(_AWAY))
+def test_is_refused(name):
+    model = net(callbacks=[getattr(callbacks, name)(None)])
+    assert _AWAY[name] in obstacle(model)
+    assert not find_adapter(model).can_extend(model, {})
+
+
+def test_a_class_or_a_replaced_callback_is_seen():
+    assert obstacle(net(callbacks=[callbacks.MlflowLogger]))
+    assert obstacle(net(callbacks=[("a", callbacks.PrintLog()), ("b", None)])) is None
+    assert obstacle(net(callbacks=[("a", callbacks.PrintLog())], callbacks__a=callbacks.MlflowLogger()))
+    assert obstacle(net(callbacks="disable")) is None
+
+
+# --- callbacks of the user's own ------------------------------------------------------------------------
+
+
+class Beginning(callbacks.Callback):
+    def on_train_begin(self, net, **kwargs):
+        pass
+
+
+class Patient(EarlyStopping):
+    """With nothing of its own where a training begins or ends."""
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+
+
+class Averaging(callbacks.Callback):
+    """Mean of the weights of all epochs, in their place when the training ends."""
+
+    n_begun = n_continued = 0
+
+    def on_train_begin(self, net, **kwargs):
+        self.n_begun += 1
+        self.sum_ = None
+
+    def on_train_continue(self, net, X, y, **kwargs):
+        self.n_continued += 1
+
+    def on_epoch_end(self, net, **kwargs):
+        weights = torch.nn.utils.parameters_to_vector(net.module_.parameters()).detach()
+        self.sum_ = weights if self.sum_ is None else self.sum_ + weights
+
+    def on_train_end(self, net, **kwargs):
+        torch.rand(3)
+        mean = self.sum_ / len(net.history)
+        torch.nn.utils.vector_to_parameters(mean, net.module_.parameters())
+        net.optimizer_.state.clear()
+        net.history.record("averaged", True)
+
+
+class Accelerated(skorch.NeuralNetClassifier):
+    def on_train_end(self, net, **kwargs):
+        pass
+
+
+class AcceleratedAndContinued(Accelerated):
+    n_continued = 0
+
+    def on_train_continue(self, net, **kwargs):
+        self.n_continued += 1
+
+
+def test_a_callback_says_that_it_goes_on(exact):
+    assert "no on_train_continue" in obstacle(net(callbacks=[Beginning()]))
+    assert obstacle(net(callbacks=[callbacks.EarlyStopping(), Patient()])) is None
+    _, *others = exact(net(callbacks=[("mean", Averaging())]))
+    for model in others:
+        mean = dict(model.callbacks_)["mean"]
+        assert (mean.n_begun, mean.n_continued) == (1, 2)
+
+
+def test_a_net_says_that_it_goes_on(exact):
+    assert obstacle(net(Accelerated))
+    _, *others = exact(net(AcceleratedAndContinued))
+    assert [model.n_continued for model in others] == [2, 2]
+
+
+# --- schedulers -----------------------------------------------------------------------------------------
+
+
+def warmed(optimizer, last_epoch=-1):
+    first = rates.LinearLR(optimizer, 0.1, total_iters=3)
+    return rates.SequentialLR(optimizer, [first, rates.ExponentialLR(optimizer, 0.8)], [3])
+
+
+def chained(optimizer, last_epoch=-1):
+    return rates.ChainedScheduler(
+        [rates.ConstantLR(optimizer, 0.2, 5), warmed(optimizer), rates.StepLR(optimizer, 4)]
+    )
+
+
+def falling(epoch):
+    return 0.9**epoch
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        lambda: LRScheduler(warmed),
+        lambda: LRScheduler(warmed, step_every="batch"),
+        lambda: LRScheduler(chained),
+        lambda: LRScheduler("LambdaLR", lr_lambda=falling),
+        lambda: LRScheduler(functools.partial(rates.MultiStepLR, milestones=[3, 8], gamma=0.3)),
+    ],
+    ids=["sequential", "each_batch", "chained", "lambda", "partial"],
+)
+def test_schedulers_that_are_made_of_others(scheduler, exact):
+    once, _, pickled = exact(net(callbacks=[("rate", scheduler())]))
+    assert len({group["lr"] for group in once.optimizer_.param_groups} | {once.lr}) == 2
+    assert (
+        dict(pickled.callbacks_)["rate"].lr_scheduler_.optimizer.param_groups[0]["lr"]
+        == (pickled.optimizer_.param_groups[0]["lr"])
+    )
+
+
+class TwoOptimizers(skorch.NeuralNetClassifier):
+    def initialize_optimizer(self, *args, **kwargs):
+        first, *others = self.module_.parameters()
+        self.optimizer_ = torch.optim.SGD([first], lr=0.1, momentum=0.9)
+        self.second_ = torch.optim.Adam(others, lr=0.01)
+        return self
+
+
+class Scheduling(callbacks.Callback):
+    """Of the second optimizer, as a user would do it."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.rate_ = rates.ExponentialLR(net.second_, 0.8)
+
+    def on_train_continue(self, net, **kwargs):
+        assert self.rate_.optimizer is net.second_
+
+    def on_epoch_end(self, net, **kwargs):
+        self.rate_.step()
+
+
+def test_each_optimizer_has_its_scheduler(exact):
+    both = [LRScheduler("ExponentialLR", gamma=0.9), Scheduling()]
+    once, *_ = exact(net(TwoOptimizers, callbacks=both))
+    assert once.second_.param_groups[0]["lr"] == pytest.approx(0.01 * 0.8 ** LENGTHS[-1])
+
+
+def test_the_optimizer_is_pickled_once(trained, tensors):
+    wide = {"module__hidden_units": 400, "optimizer": torch.optim.Adam, "lr": 0.001}
+    plain, scheduled = (
+        len(pickle.dumps(trained(net(callbacks=each, **wide), tensors, 2)))
+        for each in ([], [LRScheduler("ExponentialLR", gamma=0.9)])
+    )
+    assert scheduled < 1.3 * plain
+
+
+# --- what else a net may have ---------------------------------------------------------------------------
+
+
+class Accumulating(skorch.NeuralNetClassifier):
+    """One step for three batches, four batches an epoch: gradients are carried over its end."""
+
+    def train_step(self, batch, **fit_params):
+        self.n_steps_ = getattr(self, "n_steps_", 0) + 1
+        step = self.train_step_single(batch, **fit_params)
+        if self.n_steps_ % 3 == 0:
+            self.optimizer_.step()
+            self.optimizer_.zero_grad()
+        return step
+
+
+class Mixed(skorch.NeuralNetClassifier):
+    """Mixed precision with a scaler of the gradients that the net holds."""
+
+    def initialize(self):
+        super().initialize()
+        self.scaler_ = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=7)
+        return self
+
+    def train_step(self, batch, **fit_params):
+        self._set_training(True)
+        Xi, yi = batch
+        self.optimizer_.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y_pred = self.infer(Xi, **fit_params)
+            loss = self.get_loss(y_pred, yi, X=Xi, training=True)
+        self.scaler_.scale(loss).backward()
+        self.scaler_.step(self.optimizer_)
+        self.scaler_.update()
+        return {"loss": loss, "y_pred": y_pred}
+
+
+def fixed_split(dataset, y=None):
+    return torch.utils.data.Subset(dataset, range(100)), torch.utils.data.Subset(dataset, range(100, 150))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": torch.optim.LBFGS, "optimizer__max_iter": 3},
+        {"optimizer": torch.optim.LBFGS, "callbacks": [EarlyStopping(load_best=True, sink=noop)]},
+        {"optimizer": torch.optim.Adam, "optimizer__amsgrad": True, "lr": 0.01},
+        {"optimizer": torch.optim.AdamW, "optimizer__fused": True, "lr": 0.01},
+        {"train_split": ValidSplit(3, stratified=True)},
+        {"train_split": fixed_split},
+        {"iterator_train__generator": torch.Generator().manual_seed(3)},
+        {"warm_start": True},
+        {"kind": Accumulating},
+        {"kind": Mixed},
+        {"compile": True, "compile__backend": "eager"},
+        {"criterion__label_smoothing": 0.1, "use_caching": False, "device": None},
+    ],
+    ids=lambda options: "-".join(
+        f"{k}={getattr(v, '__name__', type(v).__name__)}" for k, v in options.items()
+    ),
+)
+def test_bit_for_bit(options, exact):
+    exact(net(**options))
+
+
+def test_predefined_validation_set(exact, tensors):
+    X, y = tensors
+    exact(net(train_split=predefined_split(Dataset(X[:40], y[:40]))))
+
+
+@pytest.mark.parametrize(
+    "cv", [0.2, ShuffleSplit(test_size=0.3), KFold(3, shuffle=True)], ids=["share", "shuffle", "folds"]
+)
+def test_a_validation_set_at_random_is_drawn_once(cv, exact):
+    model = net(train_split=ValidSplit(cv), callbacks=[EarlyStopping(load_best=True, sink=noop)])
+    exact(model, before=lambda: np.random.seed(0))  # noqa: NPY002 - from which skorch draws
+
+
+def test_gradients_are_carried_over(trained, tensors):
+    assert trained(net(Accumulating), tensors, 4).module_.sequential[0].weight.grad.abs().sum() > 0
