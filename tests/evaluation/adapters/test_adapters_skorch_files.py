@@ -17,9 +17,8 @@ from skhpo.evaluation.adapters._skorch import own_files  # noqa: E402 - as above
 
 
 def net(**options):
-    return skorch.NeuralNetClassifier(
-        MLPModule, module__input_units=8, module__output_units=3, verbose=0, **options
-    )
+    sizes = {"module__input_units": 8, "module__output_units": 3, "verbose": 0}
+    return skorch.NeuralNetClassifier(MLPModule, criterion=torch.nn.CrossEntropyLoss, **sizes | options)
 
 
 def folders(tmp_path):
