@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from skhpo.evaluation.adapters._base import Adapter
+from skhpo.evaluation.adapters._base import Adapter, silenced
 from skhpo.evaluation.adapters._skorch_callbacks import obstacle, own_files, tell_continue
 from skhpo.evaluation.adapters._skorch_state import Kept, loosen, move, tighten
 
@@ -107,12 +107,29 @@ class Skorch(Adapter):
         with generators(model, memo.generators) as device:
             stretch = _Stretch(model, device, memo.split)
             tell_continue(model, X, y)
-            # How callbacks end a training, here as in skorch's own fit.
-            with suppress(KeyboardInterrupt):
+            # How callbacks end a training, here as in skorch's own fit. And pickled optimizers have lost
+            # the mark by which schedulers know that they take steps.
+            with suppress(KeyboardInterrupt), silenced(r"Seems like `optimizer\.step\(\)` has been over"):
                 stretch(X, y, epochs=resource - reached, **fit_params)
             model.notify("on_train_end", X=X, y=y)
         loosen(model)
         return stretch.memo
+
+    def can_hand_over(self, memo: Memo | None) -> bool:
+        """Whether a net can be trained on by others than this adapter."""
+        return memo is not None and not memo.has_ended and memo.split is None
+
+    def handed_over(self, model: Any, memo: Memo) -> tuple[np.ndarray, np.ndarray | None]:
+        """Get a net ready to be trained on; states of the generators to go on with."""
+        tighten(model)
+        memo.kept.give_back(model)
+        return memo.generators.cpu, memo.generators.device
+
+    def taken_back(self, model: Any, states: tuple[np.ndarray, np.ndarray | None]) -> Memo:
+        """The memo of a net that others have trained."""
+        memo = Memo(TorchState(*states), False, Kept.of(model), None)
+        loosen(model)
+        return memo
 
 
 class _Stretch:

@@ -46,6 +46,10 @@ _OF_NETS = ("partial_fit", "fit_loop", *_HOOKS)
 def obstacle(net: Any) -> str | None:
     """Why a net cannot be trained on as if it had never stopped; None if it can."""
     reason = _hooked(type(net), _OF_NETS)
+    for iterator in ("iterator_train", "iterator_valid"):
+        if net.get_params_for(iterator).get("persistent_workers"):
+            # One draw from torch's generator for all epochs, and workers that draw on from epoch to epoch.
+            reason = f"{iterator} has workers that live as long as the training"
     for callback in callbacks_of(net):
         reason = reason or _hooked(callback if isinstance(callback, type) else type(callback), _HOOKS)
     return reason

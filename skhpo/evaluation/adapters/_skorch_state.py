@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy, deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skhpo.evaluation.adapters._skorch_callbacks import at_work, changes_the_net
@@ -17,7 +17,8 @@ _STEPS = ("train_step", "train_step_single", "_step_optimizer", "_zero_grad_opti
 class Kept:
     """What a net that has come to the end of an epoch does not pickle, or is about to lose.
 
-    Pickled it is on the CPU, so that it can be read where the device is missing.
+    All of it is on the CPU: it takes no memory of the device between two stretches, and can be read where the
+    device is missing.
 
     Attributes
     ----------
@@ -41,17 +42,17 @@ class Kept:
     def of(cls, net: Any) -> Kept:
         """What is to be kept of a net now."""
         best = {
-            name: callback.best_model_weights_
+            name: onto("cpu", callback.best_model_weights_)
             for name, callback in at_work(net).items()
             if getattr(callback, "best_model_weights_", None) is not None
         }
-        kept = cls(best, [_copy(p.grad) for p in _parameters(net)] if _has_own_steps(net) else None)
+        kept = cls(best, [_copied(p.grad) for p in _parameters(net)] if _has_own_steps(net) else None)
         if not any(map(changes_the_net, at_work(net).values())):
             return kept
         return replace(
             kept,
-            modules={name: deepcopy(module.state_dict()) for name, module in _modules(net)},
-            optimizers={name: deepcopy(_state_of(optimizer)) for name, optimizer in _optimizers(net)},
+            modules={name: _copied(module.state_dict()) for name, module in _modules(net)},
+            optimizers={name: _copied(_state_of(optimizer)) for name, optimizer in _optimizers(net)},
             history=deepcopy(net.history),
         )
 
@@ -70,9 +71,6 @@ class Kept:
         if self.gradients is not None:
             for parameter, gradient in zip(_parameters(net), self.gradients, strict=True):
                 parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {field.name: onto("cpu", getattr(self, field.name)) for field in fields(self)}
 
 
 class Tie:
@@ -242,5 +240,6 @@ def _has_own_steps(net: Any) -> bool:
     return any(getattr(type(net), step) is not getattr(NeuralNet, step) for step in _STEPS)
 
 
-def _copy(gradient: Any) -> Any:
-    return None if gradient is None else gradient.detach().clone()
+def _copied(value: Any) -> Any:
+    """A copy on the CPU."""
+    return deepcopy(onto("cpu", value))

@@ -1,5 +1,6 @@
 """What goes on is what skorch's own fit gives at once: weights, optimizer, history, files; all callbacks."""
 
+import copy
 import functools
 import pickle
 
@@ -23,7 +24,7 @@ from skhpo.evaluation.adapters._skorch_callbacks import _AWAY, obstacle  # noqa:
 
 rates = torch.optim.lr_scheduler
 
-LENGTHS = (4, 7, 12)
+LENGTHS = (3, 5, 9)
 
 
 def net(kind=skorch.NeuralNetClassifier, **options):
@@ -130,6 +131,17 @@ def test_each_stretch_ends_as_a_fit_of_its_length(length, trained, tensors, tmp_
     model = net(callbacks=[EarlyStopping(patience=100, load_best=True, sink=noop)], **OF_LR)
     lengths = [n for n in LENGTHS if n <= length]
     require_same(state(trained(model, tensors, *lengths)), state(at_once(model, tensors, length)))
+
+
+def test_a_memo_serves_twice(tensors):
+    model = net(callbacks=[EarlyStopping(patience=100, load_best=True, sink=noop)], **OF_LR)
+    adapter = find_adapter(model)
+    memo = adapter.begin(model, 3, *tensors, {}, 5)
+    first, again = copy.deepcopy(model), copy.deepcopy(model)
+    for each in (first, again):
+        adapter.extend(each, 9, *tensors, {}, memo)
+    require_same(state(first), state(again))
+    require_same(state(first), state(at_once(model, tensors)))
 
 
 def test_the_best_is_remembered_where_none_follows(trained, tensors):
@@ -258,6 +270,13 @@ def test_a_class_or_a_replaced_callback_is_seen():
     assert obstacle(net(callbacks="disable")) is None
 
 
+def test_workers_that_live_on_are_refused():
+    for name in ("iterator_train", "iterator_valid"):
+        workers = {f"{name}__num_workers": 1, f"{name}__persistent_workers": True}
+        assert name in obstacle(net(**workers))
+        assert obstacle(net(**workers | {f"{name}__persistent_workers": False})) is None
+
+
 # --- callbacks of the user's own ------------------------------------------------------------------------
 
 
@@ -293,7 +312,8 @@ class Averaging(callbacks.Callback):
         torch.rand(3)
         mean = self.sum_ / len(net.history)
         torch.nn.utils.vector_to_parameters(mean, net.module_.parameters())
-        net.optimizer_.state.clear()
+        for state in net.optimizer_.state.values():
+            state["momentum_buffer"].zero_()
         net.history.record("averaged", True)
 
 
@@ -353,6 +373,7 @@ def falling(epoch):
     ],
     ids=["sequential", "each_batch", "chained", "lambda", "partial"],
 )
+@pytest.mark.filterwarnings("error:Seems like")
 def test_schedulers_that_are_made_of_others(scheduler, exact):
     once, _, pickled = exact(net(callbacks=[("rate", scheduler())]))
     assert len({group["lr"] for group in once.optimizer_.param_groups} | {once.lr}) == 2
@@ -441,8 +462,11 @@ def fixed_split(dataset, y=None):
 @pytest.mark.parametrize(
     "options",
     [
-        {"optimizer": torch.optim.LBFGS, "optimizer__max_iter": 3},
-        {"optimizer": torch.optim.LBFGS, "callbacks": [EarlyStopping(load_best=True, sink=noop)]},
+        {
+            "optimizer": torch.optim.LBFGS,
+            "optimizer__max_iter": 2,
+            "callbacks": [EarlyStopping(load_best=True, sink=noop)],
+        },
         {"optimizer": torch.optim.Adam, "optimizer__amsgrad": True, "lr": 0.01},
         {"optimizer": torch.optim.AdamW, "optimizer__fused": True, "lr": 0.01},
         {"train_split": ValidSplit(3, stratified=True)},
@@ -458,6 +482,7 @@ def fixed_split(dataset, y=None):
         f"{k}={getattr(v, '__name__', type(v).__name__)}" for k, v in options.items()
     ),
 )
+@pytest.mark.filterwarnings("ignore::skorch.exceptions.DeviceWarning")
 def test_bit_for_bit(options, exact):
     exact(net(**options))
 

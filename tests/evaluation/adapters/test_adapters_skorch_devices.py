@@ -137,14 +137,19 @@ def test_only_what_lies_elsewhere_is_copied():
     assert moved["weights"]._metadata == weights._metadata
 
 
-def test_what_is_kept_is_pickled_on_the_cpu(monkeypatch):
-    """No device but the CPU may be asked for where it is read."""
-    asked = []
-    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: asked.append(device) or tensor)
-    kept = Kept({"a": {"w": torch.ones(2)}}, [torch.ones(1), None], history=[{"epoch": 1}])
-    found = pickle.loads(pickle.dumps(kept))
-    assert asked == ["cpu", "cpu"]
-    assert found.history == kept.history and torch.equal(found.best["a"]["w"], torch.ones(2))
+def test_what_is_kept_is_on_the_cpu(trained, tensors, monkeypatch):
+    """No tensor goes into it but by way of the CPU."""
+    model = trained(net(), tensors, 2)
+    to, asked = torch.Tensor.to, []
+    monkeypatch.setattr(torch.Tensor, "to", lambda t, device: asked.append((id(t), device)) or to(t, device))
+    monkeypatch.setattr("skhpo.evaluation.adapters._skorch_state._has_own_steps", lambda net: True)
+    kept = Kept.of(model)
+    found = [*kept.best["EarlyStopping"].values(), *kept.gradients, *kept.modules["module_"].values()]
+    found += [tensor for state in kept.optimizers["optimizer_"][1] for tensor in state.values()]
+    n = sum(isinstance(value, torch.Tensor) for value in found)
+    # Two layers: of each parameter the best, its gradient, itself, and the three tensors of Adam.
+    assert n == 4 * (3 + 3)
+    assert len(asked) == n and {device for _, device in asked} == {"cpu"}
 
 
 def test_a_tie_shows_its_optimizer_and_pickles_its_name():
