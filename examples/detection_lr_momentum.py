@@ -14,7 +14,7 @@ images and targets. The targets are one array, so that cross-validation can take
 
 The search is ASHA with a Gaussian process. Two smooth numbers are few enough for such a model, and full
 trainings dear enough to want one; and most candidates, which learn nothing or diverge, are found out after
-two epochs of eighteen. The defaults are the first candidate, so that the search knows what is to be beaten.
+four epochs of twelve. The defaults are the first candidate, so that the search knows what is to be beaten.
 
 Printed are the best candidates; the training loss and the mAP on validation images after each epoch, with the
 defaults and with the tuned values; and both mAPs on held-out images, by which nothing was chosen. One GPU or
@@ -320,8 +320,8 @@ def picture(path, nets):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=600, help="of which a quarter is for validation")
-    parser.add_argument("--epochs", type=int, default=18, help="of the full training")
-    parser.add_argument("--candidates", type=int, default=20, help="the defaults included")
+    parser.add_argument("--epochs", type=int, default=12, help="of the full training")
+    parser.add_argument("--candidates", type=int, default=18, help="the defaults included")
     parser.add_argument("--repeats", type=int, default=2, help="trainings that curves and mAPs are means of")
     parser.add_argument("--jobs", type=int, default=None, help="trainings at once, in as many processes")
     parser.add_argument("--picture", help="file for a picture of the curves")
@@ -350,7 +350,7 @@ def main():
         net,
         SPACE,
         n_iter=args.candidates,
-        min_resources=2,
+        min_resources=4,
         sampler="gp",
         scoring=map50,
         cv=[(fitted, validation)],
