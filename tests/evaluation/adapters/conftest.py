@@ -68,3 +68,29 @@ def trained():
         return model
 
     return train
+
+
+@pytest.fixture
+def exact(trained, tensors, tmp_path, monkeypatch):
+    """Function that compares what goes on with skorch's own fit, each in a folder of its own."""
+
+    from skhpo.evaluation.adapters._skorch_callbacks import obstacle
+    from tests.evaluation.adapters.skorch_helpers import LENGTHS, at_once, require_same, state
+
+    def check(model, before=lambda: None, pickled=(False, True)):
+        assert obstacle(model) is None
+        results = []
+        for folder in ("at_once", *(f"pickled_{value}" for value in pickled)):
+            (tmp_path / folder).mkdir()
+            monkeypatch.chdir(tmp_path / folder)
+            before()
+            if folder == "at_once":
+                results.append(at_once(model, tensors))
+            else:
+                results.append(trained(model, tensors, *LENGTHS, pickled=folder.endswith("True")))
+                require_same(state(results[-1]), state(results[0]))
+                assert results[-1].max_epochs == LENGTHS[-1]
+                assert find_adapter(model).can_extend(results[-1], {})
+        return results
+
+    return check

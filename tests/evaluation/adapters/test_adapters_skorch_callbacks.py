@@ -1,13 +1,8 @@
 """What goes on is what skorch's own fit gives at once: weights, optimizer, history, files; all callbacks."""
 
 import copy
-import functools
-import pickle
 
-import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import KFold, ShuffleSplit
 
 from skhpo.evaluation.adapters import find_adapter
 
@@ -16,84 +11,9 @@ skorch = pytest.importorskip("skorch")
 
 from skorch import callbacks  # noqa: E402 - after the check that it is there
 from skorch.callbacks import EarlyStopping, LRScheduler  # noqa: E402
-from skorch.dataset import Dataset, ValidSplit  # noqa: E402
-from skorch.helper import predefined_split  # noqa: E402
-from skorch.toy import MLPModule  # noqa: E402
 
 from skhpo.evaluation.adapters._skorch_callbacks import _AWAY, obstacle  # noqa: E402 - as above
-
-rates = torch.optim.lr_scheduler
-
-LENGTHS = (3, 5, 9)
-
-
-def net(kind=skorch.NeuralNetClassifier, **options):
-    defaults = {
-        "module__input_units": 8,
-        "module__output_units": 3,
-        "module__dropout": 0.3,
-        "module__output_nonlin": torch.nn.Identity(),
-        "optimizer__momentum": 0.9,
-        "lr": 0.1,
-        "verbose": 0,
-        "batch_size": 32,
-        "iterator_train__shuffle": True,
-    }
-    if "optimizer" in options:
-        del defaults["optimizer__momentum"]
-    return kind(MLPModule, criterion=torch.nn.CrossEntropyLoss, **defaults | options)
-
-
-def state(model):
-    """All that is to be the same; ``dur`` is measured."""
-    history = [{k: v for k, v in row.items() if k not in ("dur", "batches")} for row in model.history]
-    optimizers = [getattr(model, f"{name}_").state_dict() for name in model._optimizers]
-    return model.module_.state_dict(), optimizers, history
-
-
-def require_same(found, expected):
-    if isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected)
-    elif isinstance(expected, dict):
-        assert list(found) == list(expected)
-        for key in expected:
-            require_same(found[key], expected[key])
-    elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            require_same(one, other)
-    else:
-        assert found == expected or (found != found and expected != expected)
-
-
-def at_once(model, tensors, length=LENGTHS[-1], seed=5):
-    """What skorch gives by itself."""
-    torch.manual_seed(seed)
-    return clone(model).set_params(max_epochs=length).fit(*tensors)
-
-
-@pytest.fixture
-def exact(trained, tensors, tmp_path, monkeypatch):
-    """Function that compares what goes on with skorch's own fit, each in a folder of its own."""
-
-    def check(model, before=lambda: None, pickled=(False, True)):
-        assert obstacle(model) is None
-        results = []
-        for folder in ("at_once", *(f"pickled_{value}" for value in pickled)):
-            (tmp_path / folder).mkdir()
-            monkeypatch.chdir(tmp_path / folder)
-            before()
-            if folder == "at_once":
-                results.append(at_once(model, tensors))
-            else:
-                results.append(trained(model, tensors, *LENGTHS, pickled=folder.endswith("True")))
-                require_same(state(results[-1]), state(results[0]))
-                assert results[-1].max_epochs == LENGTHS[-1]
-                assert find_adapter(model).can_extend(results[-1], {})
-        return results
-
-    return check
-
+from tests.evaluation.adapters.skorch_helpers import LENGTHS, at_once, net, noop, require_same, state  # noqa: E402
 
 # --- weights that are put back when a training ends -----------------------------------------------------
 
@@ -191,10 +111,6 @@ def test_an_initial_state_is_loaded_once(exact, tensors):
 
 
 # --- all others of skorch -------------------------------------------------------------------------------
-
-
-def noop(*args, **kwargs):
-    pass
 
 
 def double(net):
@@ -312,8 +228,8 @@ class Averaging(callbacks.Callback):
         torch.rand(3)
         mean = self.sum_ / len(net.history)
         torch.nn.utils.vector_to_parameters(mean, net.module_.parameters())
-        for state in net.optimizer_.state.values():
-            state["momentum_buffer"].zero_()
+        for known in net.optimizer_.state.values():
+            known["momentum_buffer"].zero_()
         net.history.record("averaged", True)
 
 
@@ -342,163 +258,3 @@ def test_a_net_says_that_it_goes_on(exact):
     assert obstacle(net(Accelerated))
     _, *others = exact(net(AcceleratedAndContinued))
     assert [model.n_continued for model in others] == [2, 2]
-
-
-# --- schedulers -----------------------------------------------------------------------------------------
-
-
-def warmed(optimizer, last_epoch=-1):
-    first = rates.LinearLR(optimizer, 0.1, total_iters=3)
-    return rates.SequentialLR(optimizer, [first, rates.ExponentialLR(optimizer, 0.8)], [3])
-
-
-def chained(optimizer, last_epoch=-1):
-    return rates.ChainedScheduler(
-        [rates.ConstantLR(optimizer, 0.2, 5), warmed(optimizer), rates.StepLR(optimizer, 4)]
-    )
-
-
-def falling(epoch):
-    return 0.9**epoch
-
-
-@pytest.mark.parametrize(
-    "scheduler",
-    [
-        lambda: LRScheduler(warmed),
-        lambda: LRScheduler(warmed, step_every="batch"),
-        lambda: LRScheduler(chained),
-        lambda: LRScheduler("LambdaLR", lr_lambda=falling),
-        lambda: LRScheduler(functools.partial(rates.MultiStepLR, milestones=[3, 8], gamma=0.3)),
-    ],
-    ids=["sequential", "each_batch", "chained", "lambda", "partial"],
-)
-@pytest.mark.filterwarnings("error:Seems like")
-def test_schedulers_that_are_made_of_others(scheduler, exact):
-    once, _, pickled = exact(net(callbacks=[("rate", scheduler())]))
-    assert len({group["lr"] for group in once.optimizer_.param_groups} | {once.lr}) == 2
-    assert (
-        dict(pickled.callbacks_)["rate"].lr_scheduler_.optimizer.param_groups[0]["lr"]
-        == (pickled.optimizer_.param_groups[0]["lr"])
-    )
-
-
-class TwoOptimizers(skorch.NeuralNetClassifier):
-    def initialize_optimizer(self, *args, **kwargs):
-        first, *others = self.module_.parameters()
-        self.optimizer_ = torch.optim.SGD([first], lr=0.1, momentum=0.9)
-        self.second_ = torch.optim.Adam(others, lr=0.01)
-        return self
-
-
-class Scheduling(callbacks.Callback):
-    """Of the second optimizer, as a user would do it."""
-
-    def on_train_begin(self, net, **kwargs):
-        self.rate_ = rates.ExponentialLR(net.second_, 0.8)
-
-    def on_train_continue(self, net, **kwargs):
-        assert self.rate_.optimizer is net.second_
-
-    def on_epoch_end(self, net, **kwargs):
-        self.rate_.step()
-
-
-def test_each_optimizer_has_its_scheduler(exact):
-    both = [LRScheduler("ExponentialLR", gamma=0.9), Scheduling()]
-    once, *_ = exact(net(TwoOptimizers, callbacks=both))
-    assert once.second_.param_groups[0]["lr"] == pytest.approx(0.01 * 0.8 ** LENGTHS[-1])
-
-
-def test_the_optimizer_is_pickled_once(trained, tensors):
-    wide = {"module__hidden_units": 400, "optimizer": torch.optim.Adam, "lr": 0.001}
-    plain, scheduled = (
-        len(pickle.dumps(trained(net(callbacks=each, **wide), tensors, 2)))
-        for each in ([], [LRScheduler("ExponentialLR", gamma=0.9)])
-    )
-    assert scheduled < 1.3 * plain
-
-
-# --- what else a net may have ---------------------------------------------------------------------------
-
-
-class Accumulating(skorch.NeuralNetClassifier):
-    """One step for three batches, four batches an epoch: gradients are carried over its end."""
-
-    def train_step(self, batch, **fit_params):
-        self.n_steps_ = getattr(self, "n_steps_", 0) + 1
-        step = self.train_step_single(batch, **fit_params)
-        if self.n_steps_ % 3 == 0:
-            self.optimizer_.step()
-            self.optimizer_.zero_grad()
-        return step
-
-
-class Mixed(skorch.NeuralNetClassifier):
-    """Mixed precision with a scaler of the gradients that the net holds."""
-
-    def initialize(self):
-        super().initialize()
-        self.scaler_ = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=7)
-        return self
-
-    def train_step(self, batch, **fit_params):
-        self._set_training(True)
-        Xi, yi = batch
-        self.optimizer_.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            y_pred = self.infer(Xi, **fit_params)
-            loss = self.get_loss(y_pred, yi, X=Xi, training=True)
-        self.scaler_.scale(loss).backward()
-        self.scaler_.step(self.optimizer_)
-        self.scaler_.update()
-        return {"loss": loss, "y_pred": y_pred}
-
-
-def fixed_split(dataset, y=None):
-    return torch.utils.data.Subset(dataset, range(100)), torch.utils.data.Subset(dataset, range(100, 150))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {
-            "optimizer": torch.optim.LBFGS,
-            "optimizer__max_iter": 2,
-            "callbacks": [EarlyStopping(load_best=True, sink=noop)],
-        },
-        {"optimizer": torch.optim.Adam, "optimizer__amsgrad": True, "lr": 0.01},
-        {"optimizer": torch.optim.AdamW, "optimizer__fused": True, "lr": 0.01},
-        {"train_split": ValidSplit(3, stratified=True)},
-        {"train_split": fixed_split},
-        {"iterator_train__generator": torch.Generator().manual_seed(3)},
-        {"warm_start": True},
-        {"kind": Accumulating},
-        {"kind": Mixed},
-        {"compile": True, "compile__backend": "eager"},
-        {"criterion__label_smoothing": 0.1, "use_caching": False, "device": None},
-    ],
-    ids=lambda options: "-".join(
-        f"{k}={getattr(v, '__name__', type(v).__name__)}" for k, v in options.items()
-    ),
-)
-@pytest.mark.filterwarnings("ignore::skorch.exceptions.DeviceWarning")
-def test_bit_for_bit(options, exact):
-    exact(net(**options))
-
-
-def test_predefined_validation_set(exact, tensors):
-    X, y = tensors
-    exact(net(train_split=predefined_split(Dataset(X[:40], y[:40]))))
-
-
-@pytest.mark.parametrize(
-    "cv", [0.2, ShuffleSplit(test_size=0.3), KFold(3, shuffle=True)], ids=["share", "shuffle", "folds"]
-)
-def test_a_validation_set_at_random_is_drawn_once(cv, exact):
-    model = net(train_split=ValidSplit(cv), callbacks=[EarlyStopping(load_best=True, sink=noop)])
-    exact(model, before=lambda: np.random.seed(0))  # noqa: NPY002 - from which skorch draws
-
-
-def test_gradients_are_carried_over(trained, tensors):
-    assert trained(net(Accumulating), tensors, 4).module_.sequential[0].weight.grad.abs().sum() > 0

@@ -117,7 +117,9 @@ def test_all_that_a_net_holds_is_moved(trained, tensors):
     assert scheduler.optimizer is model.optimizer_
 
 
-@pytest.mark.parametrize(("options", "device"), [({}, "cpu"), ({"capturable": True}, "meta")])
+@pytest.mark.parametrize(
+    ("options", "device"), [({}, "cpu"), ({"capturable": True}, "meta"), ({"fused": True}, "meta")]
+)
 def test_counts_of_steps_are_where_torch_wants_them(options, device, trained, tensors):
     model = trained(net(), tensors, 2)
     for group in model.optimizer_.param_groups:
