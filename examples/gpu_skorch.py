@@ -14,7 +14,8 @@ candidate in full would have taken. The net as written is the first candidate. N
     python examples/gpu_skorch.py --candidates 200 --epochs 81 --slots 4 --jobs 4
 
 The first takes half a minute on one core. The last is for a GPU, which nets as small as these leave idle for
-most of the time: it trains four at once on each, in as many processes.
+most of the time: it trains four at once on it, in as many processes. On four cards ``--jobs 4`` alone trains
+one on each.
 """
 
 import argparse
