@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def fit_and_score(
     y: Any,
     *,
     train_model: Callable[[Any, Any, Any, dict[str, Any]], None] | None = None,
+    errors: list[str] | None = None,
     callback_context: Any = None,
     caller: BaseEstimator | None = None,
     **options: Any,
@@ -78,6 +80,8 @@ def fit_and_score(
     X, y : array-like
     train_model : callable, default=None
         Called with the clone, its training data and parameters of ``fit``, in place of its ``fit``.
+    errors : list, default=None
+        Gets the tracebacks of what failed, in the fit or in a scorer.
     callback_context, caller : object
         Task of ``sklearn.callback`` and the search it belongs to, or None.
     **options : dict
@@ -96,7 +100,40 @@ def fit_and_score(
     model = clone(estimator)
     if train_model is not None:
         _replace_next_fit(model, train_model)
-    return _fit_and_score(model, X, y, return_times=True, return_n_test_samples=True, **options)
+    if errors is not None:
+        options["scorer"] = _noting_errors(options["scorer"], errors)
+    outcome = _fit_and_score(model, X, y, return_times=True, return_n_test_samples=True, **options)
+    if errors is not None and outcome["fit_error"] is not None:
+        errors.append(outcome["fit_error"])
+    return outcome
+
+
+def _noting_errors(scorer: Any, errors: list[str]) -> Callable[..., Any]:
+    """The same scorer, or scorers, but what they raise is written down: scikit-learn only warns of it."""
+    if isinstance(scorer, _MultimetricScorer):
+        return _NotingMultimetricScorer(scorer, errors)
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return scorer(*args, **kwargs)
+        except Exception:
+            # Whatever somebody's scorer raises is raised on.
+            errors.append(traceback.format_exc())
+            raise
+
+    return noting
+
+
+class _NotingMultimetricScorer(_MultimetricScorer):
+    def __init__(self, scorers: _MultimetricScorer, errors: list[str]) -> None:
+        self.__dict__.update(vars(scorers))
+        self._errors = errors
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        scores = super().__call__(*args, **kwargs)
+        # An error is put in the place of a score, as text.
+        self._errors.extend(score for score in scores.values() if isinstance(score, str))
+        return scores
 
 
 def lost_outcome(

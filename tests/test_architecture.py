@@ -11,17 +11,19 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 500
 
 ALLOWED = {
+    "_devices": set(),
     "_records": set(),
     "_sklearn": {"_records"},
     "_warnings": set(),
     "space": {"_records"},
     "schedulers": {"_records"},
-    "torch": {"_records", "_sklearn", "_warnings"},
+    "torch": {"_devices", "_records", "_sklearn", "_warnings"},
     "evaluation": {"_records", "_sklearn", "_warnings", "torch"},
     "journal": {"_records"},
     "displays": {"_records"},
     "samplers": {"space"},
     "execution": {
+        "_devices",
         "_records",
         "_sklearn",
         "_warnings",
@@ -34,6 +36,7 @@ ALLOWED = {
     "optimizer": {"space", "samplers"},
     "testing": {"_records", "space", "samplers", "schedulers", "evaluation"},
     "search": {
+        "_devices",
         "_records",
         "_sklearn",
         "_warnings",

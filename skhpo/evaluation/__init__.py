@@ -2,9 +2,11 @@
 
 from skhpo.evaluation._budgets import BudgetedCrossValidation
 from skhpo.evaluation._checkpoints import Checkpoints, open_checkpoints
-from skhpo.evaluation._cross_validation import Call, CrossValidation
+from skhpo.evaluation._cross_validation import Call, CrossValidation, on_device, wants_device
+from skhpo.evaluation._nets import fault_in, free_memory
 from skhpo.evaluation._objective import Objective
 from skhpo.evaluation._resources import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
+from skhpo.evaluation._together import gathered
 from skhpo.evaluation.adapters import Adapter, FreshFit, find_adapter, register_adapter
 
 __all__ = [
@@ -18,8 +20,13 @@ __all__ = [
     "Objective",
     "ResourcePlan",
     "adapter_for",
+    "fault_in",
     "find_adapter",
+    "free_memory",
+    "gathered",
+    "on_device",
     "open_checkpoints",
     "plan_resources",
     "register_adapter",
+    "wants_device",
 ]

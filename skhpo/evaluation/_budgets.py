@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone, is_classifier
 
 from skhpo._records import Job, Trial
@@ -25,12 +24,10 @@ class BudgetedCrossValidation(CrossValidation):
     ----------
     plan : ResourcePlan
     checkpoints : Checkpoints
-    seed : int
     """
 
     plan: ResourcePlan
     checkpoints: Checkpoints
-    seed: int
     _lengths: dict[int, Length] = field(default_factory=dict, repr=False)
     _passed: dict[int, list[int]] = field(default_factory=dict, repr=False)
 
@@ -81,10 +78,6 @@ class BudgetedCrossValidation(CrossValidation):
             model = clone(self.inputs.estimator).set_params(**clone(trial.params, safe=False))
             self._lengths[trial.number] = self.plan.length(model)
         return self._lengths[trial.number]
-
-    def _seed(self, trial: int, fold: int) -> int:
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(trial, fold))
-        return int(sequence.generate_state(1)[0] >> 1)
 
     @cached_property
     def _subsamples(self) -> NestedSubsamples:

@@ -28,11 +28,14 @@ class Checkpoint:
         What its adapter wants to know when it trains on.
     length : int
         How far it was trained, in its own units.
+    devices : tuple of str
+        Where its nets were.
     """
 
     model: Any
     memo: Any
     length: int
+    devices: tuple[str, ...] = ()
 
 
 class Checkpoints(ABC):
@@ -48,6 +51,10 @@ class Checkpoints(ABC):
     @abstractmethod
     def load(self, trial: int, fold: int, like: Any = None) -> Checkpoint | None:
         """The last checkpoint, or None; of a model of the classes of ``like``."""
+
+    @abstractmethod
+    def discard(self, trial: int, fold: int) -> None:
+        """Throw away what is not the model as a rung left it any more, since it has been trained on."""
 
     @abstractmethod
     def drop(self, trial: int) -> None:
@@ -82,6 +89,10 @@ class MemoryCheckpoints(Checkpoints):
     def load(self, trial: int, fold: int, like: Any = None) -> Checkpoint | None:
         """The model that was kept."""
         return self._kept.get(trial, {}).get(fold)
+
+    def discard(self, trial: int, fold: int) -> None:
+        """Let go of a model."""
+        self._kept.get(trial, {}).pop(fold, None)
 
     def drop(self, trial: int) -> None:
         """Let go of a trial's models."""
@@ -144,6 +155,9 @@ class FileCheckpoints(Checkpoints):
                 stacklevel=2,
             )
             return None
+
+    def discard(self, trial: int, fold: int) -> None:
+        """Nothing: what is read is a copy."""
 
     def drop(self, trial: int) -> None:
         """Delete a trial's files."""

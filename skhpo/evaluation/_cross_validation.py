@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.exceptions import FitFailedWarning
 from skhpo._records import Job, Trial
 from skhpo._sklearn import CallbackContexts, CrossValidationInputs, fit_and_score, lost_outcome
 from skhpo._warnings import warn_user
+from skhpo.evaluation._nets import NetTask, nets_in
+from skhpo.evaluation._training import train_and_score
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 """A function with its positional and keyword arguments."""
@@ -31,6 +34,10 @@ class CrossValidation:
     return_train_score : bool
     error_score : float or "raise"
     verbose : int
+    seed : int
+        For what candidates draw from generators that are not their own.
+    tensors : bool
+        Whether nets get their batches without torch's loader.
     """
 
     inputs: CrossValidationInputs
@@ -39,6 +46,8 @@ class CrossValidation:
     return_train_score: bool
     error_score: float | str
     verbose: int
+    seed: int
+    tensors: bool
 
     @property
     def n_folds(self) -> int:
@@ -67,7 +76,14 @@ class CrossValidation:
             "candidate_progress": None if self.n_candidates is None else (trial.number, self.n_candidates),
             **self.contexts.task(number),
         }
-        return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options
+        if not self._trains_nets(trial):
+            return fit_and_score, (inputs.estimator, inputs.X, inputs.y), options
+        options["nets"] = NetTask(
+            name=f"candidate-{trial.number}-fold-{fold}",
+            seed=self._seed(trial.number, fold),
+            tensors=self.tensors,
+        )
+        return train_and_score, (inputs.estimator, inputs.X, inputs.y), options
 
     def lost(self, trial: Trial, job: Job, fold: int, reason: str) -> dict[str, Any]:
         """The outcome of a task that took its worker with it.
@@ -96,6 +112,17 @@ class CrossValidation:
             FitFailedWarning,
         )
 
+    def _trains_nets(self, trial: Trial) -> bool:
+        return self._has_nets or any(nets_in(value) for value in trial.params.values())
+
+    @cached_property
+    def _has_nets(self) -> bool:
+        return len(nets_in(self.inputs.estimator)) > 0
+
+    def _seed(self, trial: int, fold: int) -> int:
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(trial, fold))
+        return int(sequence.generate_state(1)[0] >> 1)
+
     def _where(self, trial: Trial, job: Job, fold: int) -> str:
         return f"Candidate {trial.number}, {self.params(trial, job)}, on fold {fold}"
 
@@ -112,6 +139,18 @@ class CrossValidation:
 
     def passed(self, job: Job) -> None:
         """A job is finished, in this run of the search or in an earlier one."""
+
+
+def wants_device(call: Call) -> bool:
+    """Whether a call trains nets."""
+    return call[2].get("nets") is not None
+
+
+def on_device(call: Call, device: str, *, is_shared: bool, may_exit: bool) -> Call:
+    """A call with its nets on a device; see ``NetTask`` for what the others mean."""
+    function, args, options = call
+    nets = replace(options["nets"], device=device, is_shared=is_shared, may_exit=may_exit)
+    return function, args, {**options, "nets": nets}
 
 
 def _loss(reason: str) -> str:

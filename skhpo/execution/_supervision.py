@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from skhpo.evaluation import Call
 from skhpo.execution._executors import Executor, TaskLost
-from skhpo.execution._workers import WorkerDied, Workers, failing
+from skhpo.execution._workers import WorkerDied, Workers, failing, giving
 
 
 class SupervisedExecutor(Executor):
@@ -65,7 +64,7 @@ class SupervisedExecutor(Executor):
             self._in_flight.remove(token)
             outcome: Callable[[], Any]
             try:
-                outcome = partial(_give, retrieve())
+                outcome = giving(retrieve())
             except WorkerDied as death:
                 loss = self._judge(token, death)
                 if loss is None:
@@ -147,7 +146,3 @@ class SupervisedExecutor(Executor):
         least = min((self._limit - seconds for seconds in running), default=1.0)
         # Who has not begun yet begins at an unknown time.
         return max(0.02, min(least, 1.0 if 0.0 in running else least))
-
-
-def _give(result: Any) -> Any:
-    return result

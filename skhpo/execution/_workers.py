@@ -29,6 +29,11 @@ class WorkerDied(Exception):
         return self.reason
 
 
+def giving(result: Any) -> Callable[[], Any]:
+    """A function that returns a result."""
+    return lambda: result
+
+
 def failing(error: BaseException) -> Callable[[], Any]:
     """A function that raises: what comes of a task without a result."""
 

@@ -14,8 +14,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skhpo._devices import Devices
 from skhpo._records import Evaluation
-from skhpo._sklearn import CallbackContexts, CrossValidationInputs, Interval, SearchCVParts, fit_context
+from skhpo._sklearn import (
+    CallbackContexts,
+    CrossValidationInputs,
+    Interval,
+    SearchCVParts,
+    StrOptions,
+    fit_context,
+)
 from skhpo._warnings import warn_user
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution import Never, ProgressLines, Proposals, Timeout, open_executor, run
@@ -53,6 +61,7 @@ class BaseSampledSearchCV(SearchCVParts):
         "initial_candidates": [list, tuple, None],
         "trial_timeout": [Interval(Real, 0, None, closed="neither"), None],
         "storage": [str, os.PathLike, None],
+        "devices": [StrOptions({"auto"}), list, tuple, dict, Devices, None],
     }
 
     def __init__(
@@ -74,6 +83,7 @@ class BaseSampledSearchCV(SearchCVParts):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
@@ -82,6 +92,7 @@ class BaseSampledSearchCV(SearchCVParts):
         self.initial_candidates = initial_candidates
         self.trial_timeout = trial_timeout
         self.storage = storage
+        self.devices = devices
         super().__init__(
             estimator=estimator,
             scoring=scoring,
@@ -134,13 +145,13 @@ class BaseSampledSearchCV(SearchCVParts):
             initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
             check_names(self.estimator, space)
             check_refit(self.refit, self.scoring)
-            plan = self._plan(inputs, space, sampler, len(initial), seed)
+            plan = self._plan(inputs, space, sampler, len(initial))
             if journal.path is not None:
                 about = describe_search(self, inputs, space, plan)
                 journal.identify(seed, search_fingerprint(self, inputs, plan.sampler, seed), about)
             contexts = CallbackContexts(self, inputs.X, inputs.y, params)
             sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
-            evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal)
+            evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal, seed)
 
         n_splits = len(inputs.splits)
         jobs = journal.jobs()
@@ -172,9 +183,7 @@ class BaseSampledSearchCV(SearchCVParts):
         return self
 
     @abstractmethod
-    def _plan(
-        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int, seed: int
-    ) -> Plan:
+    def _plan(self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int) -> Plan:
         """How many candidates there will be, and how much is spent on whom."""
 
     def _draw_seed(self, journal: MemoryJournal) -> int:
@@ -190,6 +199,7 @@ class BaseSampledSearchCV(SearchCVParts):
         plan: Plan,
         contexts: CallbackContexts,
         journal: MemoryJournal,
+        seed: int,
     ) -> CrossValidation:
         """Run the loop, after which the journal has all that happened; returns what the jobs meant."""
         n_splits = len(inputs.splits)
@@ -200,7 +210,8 @@ class BaseSampledSearchCV(SearchCVParts):
                 message += f", until {self.timeout} seconds are over"
             print(message)
         # Checkpoints outlive the workers, which may still be writing one when they are killed.
-        with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout) as executor:
+        devices = Devices.of(self.devices)
+        with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout, devices) as executor:
             n_left = None if n_fits is None else n_fits - sum(isinstance(e, Evaluation) for e in journal.past)
             contexts.begin_search(n_left, proposals.choices())
             evaluation = plan.evaluation(
@@ -212,6 +223,8 @@ class BaseSampledSearchCV(SearchCVParts):
                 return_train_score=self.return_train_score,
                 error_score=self.error_score,
                 verbose=self.verbose,
+                seed=seed,
+                tensors=devices.tensors,
             )
             run(
                 scheduler=plan.scheduler,

@@ -59,6 +59,7 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.resource = resource
         self.min_resources = min_resources
@@ -83,6 +84,7 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     @abstractmethod
@@ -95,7 +97,7 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         return make_sampler(self.sampler)
 
     def _plan(
-        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int, seed: int
+        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int
     ) -> BudgetPlan:
         resources = self._plan_resources(inputs, space)
         least = self._least_resources(inputs, space, resources)
@@ -106,7 +108,7 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
                 f"{self.factor}: all candidates are trained in full and none is stopped early."
             )
         scheduler, n_candidates, n_jobs, first = self._schedule(ladder, space, sampler, n_initial)
-        return BudgetPlan(sampler, scheduler, n_candidates, n_jobs, resources, ladder, first, seed)
+        return BudgetPlan(sampler, scheduler, n_candidates, n_jobs, resources, ladder, first)
 
     def _plan_resources(self, inputs: CrossValidationInputs, space: Space) -> ResourcePlan:
         """The scale of the resource, known to be one that every candidate has and none searches."""
@@ -344,6 +346,7 @@ class ASHASearchCV(BaseBudgetSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -368,6 +371,7 @@ class ASHASearchCV(BaseBudgetSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     def _schedule(

@@ -91,9 +91,15 @@ COMMON_PARAMETERS = """
         File of a journal (SQLite), in which every finished task is written down before anything follows
         from it. When a search was ended, by whatever it was, ``fit`` with the same arguments and data goes
         on from there and repeats no task; with ``n_jobs=1`` it ends exactly as if nothing had happened. A
-        journal of another search is refused. ``n_jobs``, ``verbose``, ``timeout``, ``trial_timeout`` and
-        ``refit`` may change. :func:`skhpo.journal.read` gives its contents, ``python -m skhpo.journal`` its
-        state.
+        journal of another search is refused. ``n_jobs``, ``verbose``, ``timeout``, ``trial_timeout``,
+        ``devices`` and ``refit`` may change. :func:`skhpo.journal.read` gives its contents, ``python -m
+        skhpo.journal`` its state.
+    devices : "auto", list, dict or Devices, default=None
+        Which devices nets of skorch are trained on, and how many tasks at a time: ``["cuda:0", "cuda:1"]``
+        takes one on each, ``{"cuda:0": 4}`` four on one, "auto" one on each GPU of this machine and
+        leaves nets where they are if there is none, as None does. ``n_jobs`` says how many tasks run in
+        all. A candidate that finds the memory full runs once more alone. ``best_estimator_`` is fitted on
+        the estimator's own device. :class:`skhpo.torch.Devices` has more options.
 """.strip("\n")
 
 SPACE_PARAMETER = """

@@ -20,7 +20,7 @@ class BaseFullSearchCV(BaseSampledSearchCV):
     """A search that trains every candidate in full."""
 
     def _plan(
-        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int, seed: int
+        self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int
     ) -> FullPlan:
         n = self._count_candidates(space, sampler, n_initial)
         if n == space.size and self.timeout is None and not self._has_own_sampler():
@@ -96,6 +96,7 @@ class SearchCV(BaseFullSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.sampler = sampler
         super().__init__(
@@ -115,6 +116,7 @@ class SearchCV(BaseFullSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -194,6 +196,7 @@ class TPESearchCV(BaseFullSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.n_startup = n_startup
         super().__init__(
@@ -213,6 +216,7 @@ class TPESearchCV(BaseFullSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -297,6 +301,7 @@ class BayesSearchCV(BaseFullSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.acquisition = acquisition
         self.n_startup = n_startup
@@ -317,6 +322,7 @@ class BayesSearchCV(BaseFullSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     def _make_sampler(self) -> Sampler:
@@ -394,6 +400,7 @@ class CMAESSearchCV(BaseFullSearchCV):
         initial_candidates: Any = None,
         trial_timeout: float | None = None,
         storage: Any = None,
+        devices: Any = None,
     ) -> None:
         self.restarts = restarts
         super().__init__(
@@ -413,6 +420,7 @@ class CMAESSearchCV(BaseFullSearchCV):
             initial_candidates=initial_candidates,
             trial_timeout=trial_timeout,
             storage=storage,
+            devices=devices,
         )
 
     def _make_sampler(self) -> Sampler:

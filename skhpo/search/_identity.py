@@ -12,6 +12,7 @@ from skhpo.search._plans import Plan
 from skhpo.space import Space
 
 _WITHOUT_EFFECT = {
+    "devices",
     "estimator",
     "param_distributions",
     "scoring",

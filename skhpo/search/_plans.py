@@ -88,13 +88,11 @@ class BudgetPlan(Plan):
         All resources that are possible, ascending.
     first : int
         The lowest level of the ladder that is used.
-    seed : int
     """
 
     resources: ResourcePlan
     ladder: tuple[int, ...]
     first: int
-    seed: int
 
     @property
     def max_resources(self) -> int:
@@ -104,7 +102,7 @@ class BudgetPlan(Plan):
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Cross-validation that trains on, with its checkpoints opened."""
         checkpoints = stack.enter_context(open_checkpoints(in_process=executor.in_process))
-        return BudgetedCrossValidation(**common, plan=self.resources, checkpoints=checkpoints, seed=self.seed)
+        return BudgetedCrossValidation(**common, plan=self.resources, checkpoints=checkpoints)
 
     def describe(self, n_splits: int) -> str:
         """With the rungs, and how many fits there may be."""

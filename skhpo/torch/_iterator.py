@@ -353,6 +353,9 @@ def _apply(function: Callable[[torch.Tensor], torch.Tensor], data: Any) -> Any:
     return [_apply(function, part) for part in data]
 
 
+_ITERATORS = ("iterator_train", "iterator_valid")
+
+
 class _ChosenDevice(str):
     """Device that ``use_tensors`` set, and may set anew, as it may not where the user chose one."""
 
@@ -372,14 +375,26 @@ def use_tensors(net: Any, device: str | torch.device | None) -> None:
     device : str, torch.device or None
         Where batches are to be; None for where the data are.
     """
-    for name in ("iterator_train", "iterator_valid"):
-        iterator, option = getattr(net, name), f"{name}__device"
-        if iterator is DataLoader:
-            iterator = TensorIterator
-        elif iterator is not TensorIterator:
-            continue
-        elif not isinstance(getattr(net, option, None), _ChosenDevice | None):
-            continue
-        # Not by set_params, which looks for a module to initialise again once a net is initialised.
-        setattr(net, name, iterator)
-        setattr(net, option, None if device is None else _ChosenDevice(device))
+    for name in _ITERATORS:
+        if getattr(net, name) is DataLoader:
+            # Not by set_params, which looks for a module to initialise again once a net is initialised.
+            setattr(net, name, TensorIterator)
+    send_tensors(net, device)
+
+
+def send_tensors(net: Any, device: str | torch.device | None) -> None:
+    """Have the tensors of a net's iterators on another device, unless the user chose one for them.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        Changed in place.
+    device : str, torch.device or None
+        Where the net is.
+    """
+    for name in _ITERATORS:
+        option = f"{name}__device"
+        if getattr(net, name) is TensorIterator and isinstance(
+            getattr(net, option, None), _ChosenDevice | None
+        ):
+            setattr(net, option, None if device is None else _ChosenDevice(device))

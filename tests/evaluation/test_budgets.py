@@ -37,6 +37,7 @@ def evaluation(estimator, resource="auto", max_resources="auto"):
         plan=plan_resources([estimator], resource, max_resources, len(X)),
         checkpoints=MemoryCheckpoints(),
         seed=0,
+        tensors=True,
     )
 
 
@@ -58,11 +59,28 @@ def test_a_promoted_trial_goes_on_from_its_checkpoint_and_leaves_none_at_the_top
     assert len(trees) == 3
     outcome = do(tasks, first, Job(0, 9))
     assert outcome["fit_error"] is None
-    # Nothing follows the top, so that the model there need not be kept; the trees are the same objects.
-    assert tasks.checkpoints.load(0, 0).model is kept
-    assert kept.estimators_[:3] == trees
+    # The model went on in place: the trees are the same objects. Nothing follows the top.
+    assert kept.estimators_[:3] == trees and len(kept.estimators_) == 9
+    assert tasks.checkpoints.load(0, 0) is None
+
+
+def test_a_trial_is_forgotten():
+    tasks = evaluation(RandomForestClassifier(n_estimators=9, random_state=0))
+    do(tasks, trial(max_depth=3), Job(0, 3))
+    assert tasks.checkpoints.load(0, 0) is not None
     tasks.forget(0)
     assert tasks.checkpoints.load(0, 0) is None
+
+
+def test_a_model_that_failed_on_its_way_is_none_to_go_on_from():
+    """It is trained on in place; a task that is done again, as for want of memory, begins anew."""
+    tasks = evaluation(RandomForestClassifier(n_estimators=9, random_state=0))
+    do(tasks, trial(max_depth=3), Job(0, 3))
+    tasks.checkpoints.load(0, 0).model.estimators_ *= 20
+    with pytest.raises(ValueError, match="n_estimators=9 must be larger"):
+        do(tasks, trial(max_depth=3), Job(0, 9))
+    assert tasks.checkpoints.load(0, 0) is None
+    assert do(tasks, trial(max_depth=3), Job(0, 9))["fit_error"] is None
 
 
 def test_folds_and_trials_have_checkpoints_and_seeds_of_their_own():

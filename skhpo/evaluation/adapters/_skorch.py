@@ -85,13 +85,15 @@ class Skorch(Adapter):
         """Initialise and fit from a seed."""
         with generators(model, seed) as device:
             stretch = _Stretch(model, device)
-            # Found before the method of the class, and gone when it is called.
-            vars(model)["fit_loop"] = stretch
+            if obstacle(model) is None:
+                # Found before the method of the class, and gone when it is called.
+                vars(model)["fit_loop"] = stretch
             try:
                 super().begin(model, resource, X, y, fit_params, seed)
             finally:
                 vars(model).pop("fit_loop", None)
-        loosen(model)
+        if stretch.memo is not None:
+            loosen(model)
         return stretch.memo
 
     def extend(

@@ -1,0 +1,197 @@
+"""Several tasks done as one: their nets trained and applied as one batched model, and scored apart."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from skhpo._sklearn import take_rows
+from skhpo.evaluation._cross_validation import Call
+from skhpo.evaluation._nets import Fault, NetTask, Trained, fault_in, nets_in
+from skhpo.evaluation._training import Training
+
+
+def gathered(calls: Sequence[Call]) -> Call:
+    """One call that does the work of several, each of which trains a net."""
+    return do_together, (list(calls),), {"nets": replace(calls[0][2]["nets"], name="together")}
+
+
+def do_together(calls: Sequence[Call], *, nets: NetTask) -> dict[str, Any]:
+    """Train the nets of several tasks together, as far as that can be, and finish each task by itself.
+
+    Parameters
+    ----------
+    calls : sequence of Call
+    nets : NetTask
+        With the device.
+
+    Returns
+    -------
+    bundle : dict
+        ``"outcomes"``, in the order of the calls, with None for those to be done again by themselves;
+        ``"reasons"`` why nets were trained one by one; ``"device_fault"``.
+    """
+    calls = [_with_device(call, nets) for call in calls]
+    bundle = _Bundle(calls, nets)
+    try:
+        bundle.train()
+    except Exception:
+        # What is wrong with a task comes out when it is done alone; of the device it is told here.
+        error = traceback.format_exc()
+        if fault_in(error) is not None:
+            return _failed(calls, bundle.reasons, nets.see_to([error]))
+    reasons, trained = bundle.reasons, bundle.trained
+    outcomes: list[dict[str, Any] | None] = []
+    for i, (function, args, options) in enumerate(calls):
+        more = {"trained": trained.pop(i)} if i in trained else {}
+        outcome = function(*args, **options, **more)
+        fault = outcome.pop("device_fault", None)
+        if len(calls) == 1:
+            return {"outcomes": [outcome], "reasons": reasons, "device_fault": fault}
+        if fault in ("device", "context"):
+            return _failed(calls, reasons, fault)
+        outcomes.append(None if fault == "memory" else outcome)
+    return {"outcomes": outcomes, "reasons": reasons, "device_fault": None}
+
+
+def _failed(calls: Sequence[Call], reasons: list[str], fault: Fault | None) -> dict[str, Any]:
+    return {"outcomes": [None] * len(calls), "reasons": reasons, "device_fault": fault}
+
+
+def _with_device(call: Call, nets: NetTask) -> Call:
+    function, args, options = call
+    own = replace(options["nets"], device=nets.device, is_shared=nets.is_shared, may_exit=nets.may_exit)
+    return function, args, {**options, "nets": own}
+
+
+class _Bundle:
+    """Tasks whose nets are to be trained together.
+
+    Attributes
+    ----------
+    trained : dict of int to Trained
+        By the place of the call.
+    reasons : list of str
+        Why some were not.
+    """
+
+    def __init__(self, calls: Sequence[Call], nets: NetTask) -> None:
+        self._nets = nets
+        self._participants: dict[int, _Participant] = {}
+        self.trained: dict[int, Trained] = {}
+        self.reasons: list[str] = []
+        for i, call in enumerate(calls if len(calls) > 1 else ()):
+            participant, reason = _participant(call)
+            if participant is None:
+                self.reasons.append(reason)
+            else:
+                self._participants[i] = participant
+
+    def train(self) -> None:
+        """Train each group of nets that are of one architecture."""
+        from skhpo.torch import group
+
+        numbers = list(self._participants)
+        for places in group([self._participants[i].member for i in numbers]):
+            self._train([numbers[place] for place in places])
+
+    def _train(self, numbers: Sequence[int]) -> None:
+        """Train a group as one; its halves, where it does not fit into the device's memory."""
+        from skhpo.torch import CannotTogether, train_together
+
+        if len(numbers) < 2:
+            return
+        own = [self._participants[i] for i in numbers]
+        start = time.perf_counter()
+        try:
+            states = train_together([participant.member for participant in own])
+        except CannotTogether as error:
+            self.reasons.append(str(error))
+            return
+        except Exception:
+            # Whatever torch raises; the nets are as they were.
+            if fault_in(traceback.format_exc()) != "memory":
+                raise
+            is_too_large = True
+        else:
+            is_too_large = False
+        if is_too_large:
+            self._nets.see_to(["torch.OutOfMemoryError: of nets together"])
+            middle = len(numbers) // 2
+            self._train(numbers[:middle])
+            self._train(numbers[middle:])
+            return
+        seconds = (time.perf_counter() - start) / len(own)
+        for i, participant, state, output in zip(numbers, own, states, _outputs(own), strict=True):
+            net = participant.member.net
+            memo = participant.memo(net, state)
+            self.trained[i] = Trained(net, memo, seconds, participant.X_test, output)
+
+
+def _outputs(participants: Sequence[_Participant]) -> list[Any]:
+    """What the nets make of their test data; None for each where they have to be asked one by one."""
+    from skhpo.torch import outputs_together
+
+    try:
+        return outputs_together(
+            [participant.member.net for participant in participants],
+            [participant.X_test for participant in participants],
+        )
+    except Exception:
+        # Whatever torch raises comes again, and is dealt with, where each is scored.
+        return [None] * len(participants)
+
+
+@dataclass(frozen=True)
+class _Participant:
+    """A net that may be trained with others.
+
+    Attributes
+    ----------
+    member : skhpo.torch.Member
+    X_test : array
+    memo : callable
+        Makes the memo of its adapter from the net and the states of its generators.
+    """
+
+    member: Any
+    X_test: Any
+    memo: Callable[[Any, Any], Any]
+
+
+def _participant(call: Call) -> tuple[_Participant | None, str]:
+    """The net of a task; None with the reason where it has to be trained alone."""
+    from skorch import NeuralNet
+
+    from skhpo.torch import Member, reason_against
+
+    _, (estimator, X, y), options = call
+    nets: NetTask = options["nets"]
+    training: Training | None = options.get("training")
+    net = clone(estimator).set_params(**clone(options["parameters"], safe=False))
+    if not isinstance(net, NeuralNet) or len(nets_in(net)) > 1:
+        return None, f"a {type(net).__name__} is no net by itself"
+    if options["fit_params"]:
+        return None, f"fit is given {', '.join(options['fit_params'])}"
+    nets.prepare(net)
+    epochs, start = net.max_epochs, nets.seed
+    memo: Callable[[Any, Any], Any] = _no_memo
+    if training is not None:
+        taken_up = training.take_up(net, nets.device)
+        if taken_up is None:
+            return None, "models that are not trained in epochs, or not from where they were left"
+        epochs, start, memo = taken_up
+    if (reason := reason_against(net)) is not None:
+        return None, reason
+    rows = np.arange(len(X))[options["train"]]
+    return _Participant(Member(net, X, y, epochs, start, rows), take_rows(X, options["test"]), memo), ""
+
+
+def _no_memo(net: Any, states: Any) -> None:
+    return None
