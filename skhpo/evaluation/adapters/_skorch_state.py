@@ -182,7 +182,8 @@ def _set_state(optimizer: Any, groups: list[dict[str, Any]], states: list[dict[s
     """Let an optimizer be at a state of before; its tensors are put where the parameters are."""
     following = iter(states)
     for group, options in zip(optimizer.param_groups, groups, strict=True):
-        group.update(options)
+        # A learning rate may be a tensor, which graphs of a device want there.
+        group.update(onto(group["params"][0].device, options) if options.get("capturable") else options)
         # torch wants the count of steps on the CPU, except where these options say otherwise.
         stays = () if options.get("capturable") or options.get("fused") else ("step",)
         for parameter in group["params"]:

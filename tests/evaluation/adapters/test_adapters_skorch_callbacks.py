@@ -254,6 +254,12 @@ def test_a_callback_says_that_it_goes_on(exact):
         assert (mean.n_begun, mean.n_continued) == (1, 2)
 
 
+def test_what_is_refused_is_fitted_as_it_is(tensors):
+    model = net(callbacks=[Beginning()])
+    assert find_adapter(model).begin(model, LENGTHS[-1], *tensors, {}, 5) is None
+    require_same(state(model), state(at_once(model, tensors)))
+
+
 def test_a_net_says_that_it_goes_on(exact):
     assert obstacle(net(Accelerated))
     _, *others = exact(net(AcceleratedAndContinued))

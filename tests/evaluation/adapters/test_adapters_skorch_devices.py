@@ -123,8 +123,10 @@ def test_all_that_a_net_holds_is_moved(trained, tensors):
 def test_counts_of_steps_are_where_torch_wants_them(options, device, trained, tensors):
     model = trained(net(), tensors, 2)
     for group in model.optimizer_.param_groups:
-        group.update(options)
+        group.update(options, lr=torch.tensor(0.1))
     move(model, "meta")
+    rates = {group["lr"].device.type for group in model.optimizer_.param_groups}
+    assert rates == {"meta" if "capturable" in options else "cpu"}
     assert {state["step"].device.type for state in model.optimizer_.state.values()} == {device}
 
 
