@@ -19,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
 	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
-	bench-checkpoints bench-iterator clean
+	bench-checkpoints bench-iterator bench-nets-together clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -65,7 +65,7 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff format .
 
 bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets bench-checkpoints \
-	bench-utilisation bench-dispatch bench-scale bench-journal bench-iterator  ## All benchmarks (hours)
+	bench-utilisation bench-dispatch bench-scale bench-journal bench-iterator bench-nets-together  ## All benchmarks (hours)
 
 bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
 	$(PY) benchmarks/quality.py $(ARGS)
@@ -99,6 +99,9 @@ bench-journal: $(VENV)/.core  ## What a journal costs a search
 
 bench-iterator: $(VENV)/.torch  ## Epochs of a net on tensors, against torch's loader
 	$(PY) benchmarks/tensor_iterator.py $(ARGS)
+
+bench-nets-together: $(VENV)/.torch  ## Small nets trained as one, against one after the other
+	$(PY) benchmarks/nets_together.py $(ARGS)
 
 bench-cmaes: $(VENV)/.bench  ## Evaluations to 1e-8 against the cma package
 	$(PY) benchmarks/cmaes_evaluations.py $(ARGS)

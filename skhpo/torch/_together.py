@@ -63,31 +63,28 @@ def group(members: Sequence[Member]) -> list[list[int]]:
 
 
 def _are_mates(one: Member, other: Member, module: nn.Module, other_module: nn.Module) -> bool:
+    n_batches = [Order.of(member.net, member.n_rows, training=True).n_batches for member in (one, other)]
     return (
         one.n_epochs == other.n_epochs
-        and _shape(one.X) == _shape(other.X)
-        and _shape(one.y) == _shape(other.y)
-        and abs(
-            Order.of(one.net, one.n_rows, True).n_batches - Order.of(other.net, other.n_rows, True).n_batches
-        )
-        <= 1
+        and _kind(one.X) == _kind(other.X)
+        and _kind(one.y) == _kind(other.y)
+        and abs(n_batches[0] - n_batches[1]) <= 1
         and may_join(one.net, other.net)
         and same_architecture(module, other_module)
     )
 
 
-def _shape(array: Any) -> Any:
-    """Type of an array and shape of its rows."""
-    return (
-        None
-        if array is None
-        else (str(array.dtype), tuple(array.shape[1:]), str(getattr(array, "device", "")))
-    )
+def _kind(array: Any) -> tuple[str, ...] | None:
+    """Type of an array's elements, shape of its rows, and where it is."""
+    if array is None:
+        return None
+    return str(array.dtype), str(tuple(array.shape[1:])), str(getattr(array, "device", "cpu"))
 
 
 def _against_data(member: Member) -> str | None:
     for name, array in (("X", member.X), ("y", member.y)):
-        is_array = type(array) is np.ndarray and array.dtype.kind in "biuf" and array.ndim > 0
+        # Such as joblib hands to workers are np.memmap.
+        is_array = type(array) in (np.ndarray, np.memmap) and array.dtype.kind in "biuf" and array.ndim > 0
         is_tensor = type(array) is Tensor and array.layout == torch.strided and not array.requires_grad
         is_column = name == "y" and (array is None or (is_pandas_ndframe(array) and array.ndim == 1))
         if not (is_array or is_tensor or is_column):
@@ -132,9 +129,8 @@ def train_together(members: Sequence[Member]) -> list[GeneratorStates]:
             member.net.set_params(max_epochs=member.epochs)
             if member.begins and not (member.net.warm_start and member.net.initialized_):
                 own.initialize(member.net)
-        data = [member.own() for member in members]
         if n_epochs > 0:
-            Training(members, data, generators, device).run(n_epochs)
+            Training(members, generators, device).run(n_epochs)
         return [own.states for own in generators]
 
 
@@ -152,7 +148,9 @@ def _device(net: Any) -> torch.device:
     return device
 
 
-def outputs_together(nets: Sequence[Any], Xs: Sequence[Any]) -> list[Any]:
+def outputs_together(
+    nets: Sequence[Any], Xs: Sequence[Any], rows: Sequence[np.ndarray] | None = None
+) -> list[Any]:
     """Outputs of nets that were trained together, each for rows of its own, as one batched model.
 
     Parameters
@@ -160,7 +158,9 @@ def outputs_together(nets: Sequence[Any], Xs: Sequence[Any]) -> list[Any]:
     nets : sequence of NeuralNet
         Of one group, trained.
     Xs : sequence of arrays or tensors
-        Arrays that nets share are sent to the device once.
+        Memory that nets share is sent to the device once.
+    rows : sequence of arrays of int, optional
+        Which rows of ``Xs`` each net is asked for; None for all.
 
     Returns
     -------
@@ -174,18 +174,18 @@ def outputs_together(nets: Sequence[Any], Xs: Sequence[Any]) -> list[Any]:
     """
     device = _device(nets[0])
     pool = Pool(device)
-    offsets = [pool.add(net, X, None) for net, X in zip(nets, Xs, strict=True)]
+    asked = [np.arange(len(X)) for X in Xs] if rows is None else [np.asarray(own) for own in rows]
+    chosen = [torch.from_numpy(own + pool.add(X, None)) for X, own in zip(Xs, asked, strict=True)]
     pool.seal()
-    rows = [torch.arange(offset, offset + len(X)) for offset, X in zip(offsets, Xs, strict=True)]
-    size = max(Order.of(net, len(X), False).size for net, X in zip(nets, Xs, strict=True))
-    orders = [Order(len(X), size, False, False) for X in Xs]
-    batches = Batches(rows, orders, device)
+    lengths = [len(own) for own in chosen]
+    size = max(Order.of(net, n, training=False).size for net, n in zip(nets, lengths, strict=True))
+    batches = Batches(chosen, [Order(n, size, shuffles=False, drops_last=False) for n in lengths], device)
     stack = Stack(nets)
-    outputs = []
     with reasons():
-        for part in batches.index([torch.Generator() for _ in nets]).split(CHUNK):
-            outputs.append(stack.outputs(pool.X[part.transpose(0, 1).flatten(1)]))
-    return [_on_cpu(own) for own in unstacked(outputs, [order.n_seen for order in orders])]
+        index = batches.index([torch.Generator() for _ in nets])
+        parts = [part.transpose(0, 1).flatten(1) for part in index.split(CHUNK)]
+        outputs = [_on_cpu(stack.outputs(pool.X[part])) for part in parts]
+    return unstacked(outputs, lengths)
 
 
 def _on_cpu(outputs: Any) -> Any:

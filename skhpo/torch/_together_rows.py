@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from skorch.utils import to_device
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from skhpo.torch._together_errors import CannotTogether
 
@@ -41,12 +40,13 @@ class Pool:
         self._length = 0
         self._kept: list[Any] = []
 
-    def add(self, net: Any, X: Any, y: Any) -> int:
+    def add(self, X: Any, y: Any) -> int:
         """Put data in, unless they are there; returns the row of the pool where they begin."""
         key = (memory(X), memory(y))
         if key not in self._offsets:
             self._offsets[key] = self._length
-            self._parts.append(_as_collated(net, X, y))
+            # For no targets skorch's dataset has zeros.
+            self._parts.append((_tensor(X), torch.zeros(len(X), 1) if y is None else _tensor(y)))
             self._length += len(X)
             # An array that is collected would leave its place in memory to another one.
             self._kept.append((X, y))
@@ -56,7 +56,6 @@ class Pool:
         """Send everything to the device."""
         X, y = (_concatenated(parts) for parts in zip(*self._parts, strict=True))
         self.X, self.y = to_device(X, self.device), to_device(y, self.device)
-        self.y_host = y
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of X and of y, in the shape of ``index``."""
@@ -73,15 +72,8 @@ def memory(array: Any) -> tuple[Any, ...]:
     return (id(array),)
 
 
-def _as_collated(net: Any, X: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """X and y with the shapes and types that skorch's dataset and torch's collation give them."""
-    row_X, row_y = default_collate([net.get_dataset(X, y)[0]])
-    y = row_y.expand(len(X), *row_y.shape[1:]) if y is None else _tensor(y)
-    return _tensor(X).to(row_X.dtype), y.to(row_y.dtype)
-
-
 def _tensor(array: Any) -> Tensor:
-    """Tensor that shares an array's memory, where torch may: of what cannot be written it warns."""
+    """Tensor of the type that the loader makes, in the array's own memory unless that cannot be written."""
     is_shared = isinstance(array, Tensor) or array.flags.writeable
     return torch.as_tensor(array) if is_shared else torch.tensor(array)
 
@@ -185,15 +177,15 @@ class Batches:
         table = table.reshape(len(self.rows), self.n_batches, self.size).transpose(0, 1).contiguous()
         return table.to(self.device, non_blocking=True)
 
-    def weights(self) -> Tensor:
+    def weights(self, dtype: torch.dtype) -> Tensor:
         """What each row counts in the mean of its batch, (S, K, B): zero for padding."""
-        if self._weights is None:
+        if self._weights is None or self._weights.dtype != dtype:
             counts = torch.from_numpy(self.counts).unsqueeze(-1)
-            weights = (torch.arange(self.size) < counts) / counts.clamp(min=1)
-            self._weights = weights.to(self.device)
+            weights = (torch.arange(self.size) < counts).double() / counts.clamp(min=1)
+            self._weights = weights.to(self.device, dtype)
         return self._weights
 
     def means(self, losses: Tensor) -> Tensor:
         """Mean loss (S, K) of each batch from the losses (S, K, B) of the rows."""
-        weights = self.weights().to(losses.dtype)
+        weights = self.weights(losses.dtype)
         return torch.where(weights > 0, losses * weights, 0.0).sum(-1)

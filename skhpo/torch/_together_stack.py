@@ -238,14 +238,17 @@ class Stack:
 
     @torch.no_grad()
     def _probe_rows(self, alone: _Step, X: Tensor, y: Tensor) -> None:
-        """Whether the mean of the rows' losses is the loss, of a part of the batch also."""
+        """Whether the mean of the rows' losses is the loss, and whether no row's depends on other rows."""
+        n = (X.shape[1] + 1) // 2
         losses, _ = self._batched(self._step.eval(), {}, X, y)
+        half, _ = self._batched(self._step, {}, X[:, :n], y[:, :n])
         if losses.shape != X.shape[:2]:
             raise CannotTogether("get_loss does not keep a loss for each row where the criterion does")
-        for n in (X.shape[1], (X.shape[1] + 1) // 2):
-            expected = alone.eval()(X[0, :n], y[0, :n])[0]
-            if not torch.allclose(losses[0, :n].mean(), expected, rtol=1e-2, atol=1e-4, equal_nan=True):
-                raise CannotTogether("the loss of a batch is not the mean of its rows' losses")
+        expected, _ = alone.eval()(X[0], y[0])
+        # Wide enough for a device that multiplies with 10 bits.
+        is_mean = torch.allclose(losses[0].mean(), expected, rtol=5e-3, atol=1e-4, equal_nan=True)
+        if not is_mean or not torch.allclose(losses[:, :n], half, rtol=5e-2, atol=1e-3, equal_nan=True):
+            raise CannotTogether("the loss of a batch is not the mean of its rows' losses")
 
 
 def _layout(module: nn.Module) -> dict[str, tuple[Any, ...]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset
 
 from skhpo.torch import _together_history as history
 from skhpo.torch._optimizers import StackedOptimizer, stacked
@@ -18,8 +18,42 @@ from skhpo.torch._together_members import Member
 from skhpo.torch._together_rows import Batches, Order, Pool, memory
 from skhpo.torch._together_stack import Stack
 
-CHUNK = 8
+CHUNK = 4
 """Batches that are taken at once in evaluation mode: without gradients they need little memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """What members with the same rows have in common.
+
+    Attributes
+    ----------
+    X, y : arrays, tensors or None
+        Of the members' own rows.
+    train, valid : array of int
+        Positions among these; None for no validation set.
+    datasets : dict
+        As skorch hands them to callbacks.
+    """
+
+    X: Any
+    y: Any
+    train: Any
+    valid: Any
+    datasets: dict[str, Any]
+
+    @classmethod
+    def of(cls, member: Member) -> _Fold:
+        """The fold of a member."""
+        X, y = member.own()
+        dataset = member.net.get_dataset(X, y)
+        positions = np.arange(member.n_rows)
+        if not member.net.train_split:
+            return cls(X, y, positions, None, {"dataset_train": dataset, "dataset_valid": None})
+        split = member.net.train_split
+        train, valid = split(dataset) if y is None else split(dataset, y)
+        datasets = {"dataset_train": train, "dataset_valid": valid}
+        return cls(X, y, np.asarray(train.indices), np.asarray(valid.indices), datasets)
 
 
 class Training:
@@ -28,39 +62,28 @@ class Training:
     Parameters
     ----------
     members : sequence of K members, whose nets are initialised
-    data : sequence of K pairs
-        X and y of each member's own rows.
     generators : sequence of K Generators
     device : torch device
     """
 
     def __init__(
-        self,
-        members: Sequence[Member],
-        data: Sequence[tuple[Any, Any]],
-        generators: Sequence[Generators],
-        device: torch.device,
+        self, members: Sequence[Member], generators: Sequence[Generators], device: torch.device
     ) -> None:
+        self.members, self.generators, self.device = members, generators, device
         self.nets = [member.net for member in members]
-        self.data, self.generators, self.device = data, generators, device
+        self.folds: list[_Fold] = []
         self.pool = Pool(device)
-        splits = _Splits()
+        known: dict[Any, _Fold] = {}
         train, valid = [], []
-        self.datasets: list[dict[str, Any]] = []
-        for member, (X, y) in zip(members, data, strict=True):
-            member.net.check_data(X, y)
-            offset = self.pool.add(member.net, member.X, member.y)
+        for member in members:
             rows = np.arange(len(member.X)) if member.rows is None else np.asarray(member.rows)
-            parts = splits.of(member, y)
-            train.append(torch.from_numpy(offset + rows[parts[0]]))
-            valid.append(None if parts[1] is None else torch.from_numpy(offset + rows[parts[1]]))
-            dataset = member.net.get_dataset(X, y)
-            self.datasets.append(
-                {
-                    "dataset_train": Subset(dataset, parts[0]),
-                    "dataset_valid": None if parts[1] is None else Subset(dataset, parts[1]),
-                }
-            )
+            key = (memory(member.X), memory(member.y), rows.tobytes())
+            fold = known[key] = known.get(key) or _Fold.of(member)
+            member.net.check_data(fold.X, fold.y)
+            rows = rows + self.pool.add(member.X, member.y)
+            train.append(torch.from_numpy(rows[fold.train]))
+            valid.append(None if fold.valid is None else torch.from_numpy(rows[fold.valid]))
+            self.folds.append(fold)
         self.pool.seal()
         self._refuse_ignored()
         self.train = self._batches(train, training=True)
@@ -76,23 +99,24 @@ class Training:
         self.stack.flatten()
         optimizer = stacked([net.optimizer_ for net in self.nets], self.stack.parameters(), self.stack.theta)
         drawn = [g.draw_seed() for g, drops in zip(self.generators, self.stack.drops, strict=True) if drops]
-        for net, (X, y) in zip(self.nets, self.data, strict=True):
-            history.begin_training(net, X, y)
+        for member, fold in zip(self.members, self.folds, strict=True):
+            if member.begins:
+                history.begin_training(member.net, fold.X, fold.y)
         with seeded(drawn[0] if drawn else 0, self.device):
             for _ in range(n_epochs):
-                for net, datasets in zip(self.nets, self.datasets, strict=True):
-                    history.begin_epoch(net, datasets)
+                for net, fold in zip(self.nets, self.folds, strict=True):
+                    history.begin_epoch(net, fold.datasets)
                 self._record("train", self.train, self._train(optimizer, self.train.index(own)))
                 seen: list[Any] = [None] * len(self.nets)
                 if self.valid is not None:
                     losses, seen = self._validate(self.valid, self.valid.index(own))
                     self._record("valid", self.valid, losses)
-                for net, datasets, pair in zip(self.nets, self.datasets, seen, strict=True):
-                    history.end_epoch(net, datasets, pair)
+                for net, fold, pair in zip(self.nets, self.folds, seen, strict=True):
+                    history.end_epoch(net, fold.datasets, pair)
         self.stack.write_back()
         optimizer.write_back()
-        for net, (X, y) in zip(self.nets, self.data, strict=True):
-            history.end_training(net, X, y)
+        for net, fold in zip(self.nets, self.folds, strict=True):
+            history.end_training(net, fold.X, fold.y)
 
     def _batches(self, rows: Sequence[Any], training: bool) -> Batches:
         orders = [Order.of(net, len(own), training) for net, own in zip(self.nets, rows, strict=True)]
@@ -111,9 +135,10 @@ class Training:
     def _train(self, optimizer: StackedOptimizer, index: Tensor) -> Tensor:
         """Train for one epoch; returns the losses (S, K)."""
         optimizer.schedule(self.train.takes)
+        dtype = self.stack.theta.dtype
         losses = []
         for s in range(self.train.n_batches):
-            weights = self.train.weights()[s] if s in self.train.ragged else None
+            weights = self.train.weights(dtype)[s] if s in self.train.ragged else None
             loss, grad = self.stack.differentiate(*self.pool.batch(index[s]), weights)
             optimizer.step(s, grad)
             losses.append(loss)
@@ -140,29 +165,6 @@ class Training:
     def _record(self, prefix: str, batches: Batches, losses: Tensor) -> None:
         for net, own, counts in zip(self.nets, losses.T.tolist(), batches.counts.T, strict=True):
             history.record_batches(net, prefix, own, counts)
-
-
-class _Splits:
-    """Training and validation rows, computed once for members of the same fold."""
-
-    def __init__(self) -> None:
-        self._known: dict[Any, tuple[Any, Any]] = {}
-
-    def of(self, member: Member, y: Any) -> tuple[Any, Any]:
-        """Positions among the member's own rows, as arrays; None for no validation set."""
-        key = (memory(member.y), memory(member.rows), member.n_rows)
-        if key not in self._known:
-            self._known[key] = self._split(member, y)
-        return self._known[key]
-
-    @staticmethod
-    def _split(member: Member, y: Any) -> tuple[Any, Any]:
-        positions = np.arange(member.n_rows)
-        if not member.net.train_split:
-            return positions, None
-        parts = member.net.train_split(positions) if y is None else member.net.train_split(positions, y)
-        train, valid = (np.asarray(part.indices) for part in parts)
-        return train, valid
 
 
 def unstacked(chunks: Sequence[Any], n: Sequence[int]) -> list[Any]:

@@ -319,6 +319,59 @@ def test_outputs_of_rows_of_its_own_for_each_net(data):
         torch.testing.assert_close(outputs, net.forward(own), rtol=1e-5, atol=1e-6)
 
 
+def test_outputs_of_some_rows(data):
+    X, y = data
+    nets = [classifier(lr=lr) for lr in (0.1, 0.2)]
+    train_together([Member(net, X, y, 1, 0) for net in nets])
+    rows = [np.arange(0, 203, 3), np.array([7, 5])]
+    for net, own, outputs in zip(nets, rows, outputs_together(nets, [X, X], rows), strict=True):
+        torch.testing.assert_close(outputs, net.forward(X[own]), rtol=1e-5, atol=1e-6)
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder is the encoder's transpose."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(D, D, bias=False)
+        self.decoder = nn.Linear(D, D)
+        self.decoder.weight = self.encoder.weight
+
+    def forward(self, X):
+        return self.decoder(torch.tanh(self.encoder(X)))
+
+
+def test_tied_weights_and_double_precision():
+    X = np.random.default_rng(4).normal(size=(N, D))
+
+    def net(lr):
+        torch.manual_seed(1)
+        options = {"criterion": nn.MSELoss, "train_split": None, "verbose": 0, "batch_size": 32}
+        return NeuralNet(Tied().double(), lr=lr, optimizer=Adam, **options)
+
+    ours, theirs = ([net(lr) for lr in (0.1, 0.01)] for _ in "ab")
+    members = [Member(own, X, X, 5, 0) for own in ours]
+    assert group(members) == [[0, 1]]
+    train_together(members)
+    alone_all([Member(own, X, X, 5, 0) for own in theirs])
+    # In double precision nothing is rounded to single on the way.
+    compare(ours, theirs, rtol=1e-9, atol=1e-10)
+    assert ours[0].module_.decoder.weight is ours[0].module_.encoder.weight
+
+
+def test_arrays_that_joblib_hands_to_workers(data, tmp_path):
+    X, y = data
+    mapped = np.memmap(tmp_path / "X", dtype=X.dtype, shape=X.shape, mode="w+")
+    mapped[:] = X
+    read_only = np.memmap(tmp_path / "X", dtype=X.dtype, shape=X.shape, mode="r")
+    nets, other = [classifier(), classifier()], classifier()
+    members = [Member(net, read_only, y, 2, 0, np.arange(150)) for net in nets]
+    assert group(members) == [[0, 1]]
+    train_together(members)
+    alone(other, X[:150], y[:150], 2, 0)
+    compare(nets, [other, other])
+
+
 def test_torch_generators_are_left_as_they_are(data):
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -347,7 +400,7 @@ def test_dropout_of_each_net_has_its_own_rate_and_can_be_repeated(data):
 
     (nets, states), (again, _) = trained(), trained()
     compare(nets, again, rtol=0, atol=0)
-    undropped, expected = classifier(lr=0.1), None
+    undropped = classifier(lr=0.1)
     expected = alone(undropped, *data, 3, 5)
     compare(nets[:1], [undropped])
     np.testing.assert_array_equal(states[0].cpu, expected[0])
