@@ -180,8 +180,8 @@ def outputs_together(
     lengths = [len(own) for own in chosen]
     size = max(Order.of(net, n, training=False).size for net, n in zip(nets, lengths, strict=True))
     batches = Batches(chosen, [Order(n, size, shuffles=False, drops_last=False) for n in lengths], device)
-    stack = Stack(nets)
     with reasons():
+        stack = Stack(nets)
         index = batches.index([torch.Generator() for _ in nets])
         parts = [part.transpose(0, 1).flatten(1) for part in index.split(CHUNK)]
         outputs = [_on_cpu(stack.outputs(pool.X[part])) for part in parts]

@@ -21,7 +21,6 @@ from skhpo.torch._together_stack import DROPOUTS
 _SKORCH = {"skorch.net", "skorch.classifier", "skorch.regressor"}
 _HEEDED = {
     "_default_callbacks",
-    "check_data",
     "get_default_callbacks",
     "get_loss",
     "infer",
@@ -207,13 +206,25 @@ def _against_optimizer(net: Any) -> str | None:
 
 def may_join(one: Any, other: Any) -> bool:
     """Whether two nets that nothing is against can be one batched model, as far as their parameters say."""
-    a, b = one.get_params(deep=False), other.get_params(deep=False)
+    a, b = _parameters(one), _parameters(other)
     names = {name for name in (*a, *b) if not _may_differ(name, a.get(name), b.get(name))}
     return (
         type(one) is type(other)
         and torch.device(one.device) == torch.device(other.device)
         and all(name in a and name in b and alike(a[name], b[name]) for name in names)
     )
+
+
+def _parameters(net: Any) -> dict[str, Any]:
+    """A net's parameters, with callbacks as they were given: they are what a training leaves its marks on."""
+    parameters = net.get_params(deep=False)
+    if isinstance(net.callbacks, list | tuple):
+        named = [item if isinstance(item, tuple) else ("", item) for item in net.callbacks]
+        parameters["callbacks"] = [
+            (name, callback if isinstance(callback, type | None) else (type(callback), callback.get_params()))
+            for name, callback in named
+        ]
+    return parameters
 
 
 def _may_differ(name: str, a: Any, b: Any) -> bool:

@@ -290,7 +290,7 @@ def _zero(p: float, n_spatial: int | None) -> nn.Module:
 
 @contextmanager
 def reasons() -> Iterator[None]:
-    """What torch raises or warns of, as a reason; what it lacks memory for stays what it is."""
+    """What torch raises or warns of, as a reason; what is wrong with the device stays what it is."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -298,6 +298,8 @@ def reasons() -> Iterator[None]:
     except (torch.cuda.OutOfMemoryError, CannotTogether):
         raise
     except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError, IndexError) as error:
-        raise CannotTogether(f"the module does not run under vmap: {error}") from error
+        if "CUDA error" in str(error) or "CUBLAS_STATUS" in str(error):
+            raise
+        raise CannotTogether(f"torch does not make one model of them: {error}") from error
     if any("performance drop" in str(warning.message) for warning in caught):
         raise CannotTogether("vmap runs a part of the module one net after the other")

@@ -16,7 +16,7 @@ from skhpo.torch._together_errors import CannotTogether
 from skhpo.torch._together_generators import Generators, seeded
 from skhpo.torch._together_members import Member
 from skhpo.torch._together_rows import Batches, Order, Pool, memory
-from skhpo.torch._together_stack import Stack
+from skhpo.torch._together_stack import Stack, reasons
 
 CHUNK = 4
 """Batches that are taken at once in evaluation mode: without gradients they need little memory."""
@@ -88,7 +88,8 @@ class Training:
         self._refuse_ignored()
         self.train = self._batches(train, training=True)
         self.valid = None if valid[0] is None else self._batches(valid, training=False)
-        self.stack = Stack(self.nets)
+        with reasons():
+            self.stack = Stack(self.nets)
 
     def run(self, n_epochs: int) -> None:
         """Train, and leave the nets as if each had been trained alone."""

@@ -1,5 +1,7 @@
 """Which nets may be trained together, which of them are one model, and what only a trial shows."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from torch.utils.data import DataLoader
 from skhpo.torch._together import Member, group, train_together
 from skhpo.torch._together_errors import CannotTogether
 from skhpo.torch._together_rules import alike, reason_against
+from skhpo.torch._together_stack import reasons
 
 D = 4
 
@@ -91,6 +94,14 @@ class Told(NeuralNetClassifier):
         pass
 
 
+class Weighted(NeuralNetClassifier):
+    """What it finds in one fold is another thing in the next."""
+
+    def check_data(self, X, y):
+        super().check_data(X, y)
+        self.share_ = np.mean(y)
+
+
 class Losses(NeuralNetClassifier):
     def get_loss(self, y_pred, y_true, *args, **kwargs):
         return super().get_loss(y_pred, y_true, *args, **kwargs).sum()
@@ -162,6 +173,7 @@ REFUSED = {
     "collate": ({"iterator_valid__collate_fn": None}, "iterator_valid__collate_fn"),
     "steps": ({"cls": Steps}, "Steps overrides train_step_single"),
     "told": ({"cls": Told}, "Told overrides on_epoch_end"),
+    "data": ({"cls": Weighted}, "Weighted overrides check_data"),
     "compile": ({"compile": True}, "compile"),
     "device": ({"device": None}, "device=None"),
     "optimizer": ({"optimizer": torch.optim.RMSprop}, "RMSprop"),
@@ -240,6 +252,25 @@ def test_what_is_begun_and_what_goes_on_may_join(data):
     states = train_together(members)
     more = [Member(m.net, *data, 4, tuple(s)) for m, s in zip(members, states, strict=True)]
     assert group([*more, member(data, epochs=2), member(data, epochs=4)]) == [[0, 1, 2], [3]]
+
+
+def test_what_callbacks_remember_keeps_no_nets_apart(data):
+    members = [member(data, lr=lr, callbacks=[EpochScoring("f1_macro", name="f1")]) for lr in (0.1, 1e-6)]
+    states = train_together(members)
+    more = [Member(m.net, *data, 3, tuple(s)) for m, s in zip(members, states, strict=True)]
+    assert group(more) == [[0, 1]]
+    others = [member(data, callbacks=[EpochScoring(name)]) for name in ("f1_macro", "accuracy")]
+    assert group(others) == [[0], [1]]
+
+
+def test_what_the_device_does_is_no_reason():
+    for message in ("CUDA error: an illegal memory access", "CUBLAS_STATUS_ALLOC_FAILED"):
+        with pytest.raises(RuntimeError, match=message), reasons():
+            raise RuntimeError(message)
+    with pytest.raises(torch.cuda.OutOfMemoryError), reasons():
+        raise torch.cuda.OutOfMemoryError("of memory")
+    with pytest.raises(CannotTogether, match="one net after the other"), reasons():
+        warnings.warn("There is a performance drop because we have not yet implemented it", stacklevel=1)
 
 
 def test_data_that_are_no_arrays_are_apart(data):
