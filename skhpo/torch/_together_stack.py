@@ -157,8 +157,9 @@ class Stack:
             alone = _Step(
                 self.nets[0], _replaced(self.nets[0].module_, self.rates, _zero), self.nets[0].criterion_
             )
-            self._probe_training(alone, X[0], y[0], device)
-            self._probe_rows(alone, X, y)
+            is_random = self._probe_training(alone, X[0], y[0], device)
+            for training in (False,) if is_random else (False, True):
+                self._probe_rows(alone.train(training), X, y)
             leaves = {name: self.constants[name].clone().requires_grad_() for name in self.trained}
             losses, _ = self._batched(self._step.train(), leaves, X, y)
             losses.sum().backward()
@@ -220,31 +221,34 @@ class Stack:
         tensors = {**self.constants, **leaves}
         return vmap(call, randomness="different")(tensors, *batch)
 
-    def _probe_training(self, alone: _Step, X: Tensor, y: Tensor, device: torch.device) -> None:
-        """What a step of one net by itself trains, and whether it draws random numbers."""
+    def _probe_training(self, alone: _Step, X: Tensor, y: Tensor, device: torch.device) -> bool:
+        """What a step of one net by itself trains, and whether it draws random numbers, dropout apart."""
         generator = (
             torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index]
         )
         before = generator.get_state()
         buffers = {name: value.clone() for name, value in alone.module.named_buffers()}
         alone.train()(X, y)[0].backward()
-        if not torch.equal(before, generator.get_state()):
-            self.drops = [True] * len(self.nets)
+        is_random = not torch.equal(before, generator.get_state())
+        self.drops = [is_random or drops for drops in self.drops]
         if any(not torch.equal(buffers[name], value) for name, value in alone.module.named_buffers()):
             raise CannotTogether("a buffer of the module changes in training")
         self.trained = [f"module.{n}" for n, p in alone.module.named_parameters() if p.grad is not None]
         if not self.trained:
             raise CannotTogether("nothing of the module is trained")
+        return is_random
 
     @torch.no_grad()
     def _probe_rows(self, alone: _Step, X: Tensor, y: Tensor) -> None:
         """Whether the mean of the rows' losses is the loss, and whether no row's depends on other rows."""
-        n = (X.shape[1] + 1) // 2
-        losses, _ = self._batched(self._step.eval(), {}, X, y)
-        half, _ = self._batched(self._step, {}, X[:, :n], y[:, :n])
+        n, step = (X.shape[1] + 1) // 2, self._step.train(alone.training)
+        rates = (f"module.{path}.p" for path in self.rates)
+        undropped = {name: torch.zeros_like(self.constants[name]) for name in rates if name in self.constants}
+        losses, _ = self._batched(step, undropped, X, y)
+        half, _ = self._batched(step, undropped, X[:, :n], y[:, :n])
         if losses.shape != X.shape[:2]:
             raise CannotTogether("get_loss does not keep a loss for each row where the criterion does")
-        expected, _ = alone.eval()(X[0], y[0])
+        expected, _ = alone(X[0], y[0])
         # Wide enough for a device that multiplies with 10 bits.
         is_mean = torch.allclose(losses[0].mean(), expected, rtol=5e-3, atol=1e-4, equal_nan=True)
         if not is_mean or not torch.allclose(losses[:, :n], half, rtol=5e-2, atol=1e-3, equal_nan=True):

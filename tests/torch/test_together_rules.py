@@ -112,6 +112,12 @@ class Squared(NeuralNetClassifier):
         return super().get_loss(y_pred, y_true, *args, **kwargs) ** 2
 
 
+class SquaredInTraining(NeuralNetClassifier):
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        loss = super().get_loss(y_pred, y_true, X=X, training=training)
+        return loss**2 if training else loss
+
+
 class Named(NeuralNetClassifier):
     """What says nothing of training is no reason."""
 
@@ -293,9 +299,10 @@ def test_data_that_are_no_arrays_are_apart(data):
         ({"module__between": Custom}, "vmap"),
         ({"cls": Losses}, "a loss for each row"),
         ({"cls": Squared}, "not the mean of its rows"),
+        ({"cls": SquaredInTraining, "module__dropout": 0.5}, "not the mean of its rows"),
         ({"module__between": lambda: nn.Linear(7, 7)}, "shapes"),
     ],
-    ids=["rows", "buffer", "branch", "function", "sum", "square", "broken"],
+    ids=["rows", "buffer", "branch", "function", "sum", "square", "training", "broken"],
 )
 def test_what_a_trial_shows(options, reason, data):
     members = [member(data, lr=lr, **options) for lr in (0.1, 0.2)]
