@@ -1,14 +1,14 @@
 """Several tasks at a time on one GPU against one, what a search leaves in its memory, and errors put in.
 
 Measured
-    A search of 24 skorch MLPs (64-64) on 60,000 x 64 float32, batch 256, in loky: the wall clock
-    with four slots on one card over that with one, processes started and CUDA warm in both. Memory in use on
+    A search of 48 skorch MLPs (64-64) on 60,000 x 64 float32, batch 256, in loky: the wall clock
+    with one slot on a card over that with four, the start of the processes included in both. Memory in use on
     the card (as the driver counts it, all processes) before and after a search of 200 short trials, in
     processes and in this one. A tenth of the trials, chosen by the seed, raise CUDA's out-of-memory error in
     every attempt: exactly those must have failed.
 Run
-    ``python benchmarks/device_slots.py``; on a machine without a GPU it says so and ends. ``--device cpu`` runs
-    the same on the processor, small, where the bars mean nothing.
+    ``python benchmarks/device_slots.py``; on a machine without a GPU it says so and ends. ``--device cpu``
+    runs the same on the processor, small, where the bars mean nothing.
 Bars
     Four slots at least twice as fast as one; memory back within 50 MB; the failed trials exactly those.
 """
@@ -155,7 +155,7 @@ def main() -> None:
         return
     print(torch.cuda.get_device_name(device) if is_gpu else "processor", "torch", torch.__version__)
     X, y = make_data(60_000 if is_gpu else 6_000)
-    measure_slots(device, X, y, *((24, 10) if is_gpu else (4, 2)), arguments.repeats if is_gpu else 1)
+    measure_slots(device, X, y, *((48, 10) if is_gpu else (4, 2)), arguments.repeats if is_gpu else 1)
     measure_memory(device, X, y, 200 if is_gpu else 20)
     measure_faults(device, X, y, 100 if is_gpu else 20)
 

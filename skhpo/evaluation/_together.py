@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from skhpo._sklearn import take_rows
 from skhpo.evaluation._cross_validation import Call
-from skhpo.evaluation._nets import Fault, NetTask, Trained, fault_in, nets_in
+from skhpo.evaluation._nets import Fault, NetTask, Trained, fault_in, free_memory, nets_in
 from skhpo.evaluation._training import Training
 
 
@@ -38,14 +38,12 @@ def do_together(calls: Sequence[Call], *, nets: NetTask) -> dict[str, Any]:
         ``"reasons"`` why nets were trained one by one; ``"device_fault"``.
     """
     calls = [_with_device(call, nets) for call in calls]
-    bundle = _Bundle(calls, nets)
+    bundle = _Bundle(calls)
     try:
         bundle.train()
     except Exception:
-        # What is wrong with a task comes out when it is done alone; of the device it is told here.
-        error = traceback.format_exc()
-        if fault_in(error) is not None:
-            return _failed(calls, bundle.reasons, nets.see_to([error]))
+        # What the device makes impossible.
+        return _failed(calls, bundle.reasons, nets.see_to([traceback.format_exc()]))
     reasons, trained = bundle.reasons, bundle.trained
     outcomes: list[dict[str, Any] | None] = []
     for i, (function, args, options) in enumerate(calls):
@@ -81,13 +79,13 @@ class _Bundle:
         Why some were not.
     """
 
-    def __init__(self, calls: Sequence[Call], nets: NetTask) -> None:
-        self._nets = nets
+    def __init__(self, calls: Sequence[Call]) -> None:
         self._participants: dict[int, _Participant] = {}
         self.trained: dict[int, Trained] = {}
         self.reasons: list[str] = []
+        tests: dict[int, tuple[np.ndarray, Any]] = {}
         for i, call in enumerate(calls if len(calls) > 1 else ()):
-            participant, reason = _participant(call)
+            participant, reason = _participant(call, tests)
             if participant is None:
                 self.reasons.append(reason)
             else:
@@ -115,14 +113,16 @@ class _Bundle:
             self.reasons.append(str(error))
             return
         except Exception:
-            # Whatever torch raises; the nets are as they were.
-            if fault_in(traceback.format_exc()) != "memory":
+            # Whatever torch raises; the nets are as they were, and what is wrong with one of them comes out
+            # when it is trained alone.
+            fault = fault_in(traceback.format_exc())
+            if fault in ("device", "context"):
                 raise
-            is_too_large = True
-        else:
-            is_too_large = False
-        if is_too_large:
-            self._nets.see_to(["torch.OutOfMemoryError: of nets together"])
+            if fault is None:
+                return
+            states = None
+        if states is None:
+            free_memory()
             middle = len(numbers) // 2
             self._train(numbers[:middle])
             self._train(numbers[middle:])
@@ -130,6 +130,8 @@ class _Bundle:
         seconds = (time.perf_counter() - start) / len(own)
         for i, participant, state, output in zip(numbers, own, states, _outputs(own), strict=True):
             net = participant.member.net
+            if participant.training is not None:
+                participant.training.discard()
             memo = participant.memo(net, state)
             self.trained[i] = Trained(net, memo, seconds, participant.X_test, output)
 
@@ -141,7 +143,8 @@ def _outputs(participants: Sequence[_Participant]) -> list[Any]:
     try:
         return outputs_together(
             [participant.member.net for participant in participants],
-            [participant.X_test for participant in participants],
+            [participant.member.X for participant in participants],
+            [participant.test for participant in participants],
         )
     except Exception:
         # Whatever torch raises comes again, and is dealt with, where each is scored.
@@ -155,18 +158,27 @@ class _Participant:
     Attributes
     ----------
     member : skhpo.torch.Member
+    test : array of int
+        Rows of its test data, and
     X_test : array
+        these themselves.
     memo : callable
         Makes the memo of its adapter from the net and the states of its generators.
+    training : Training or None
     """
 
     member: Any
+    test: np.ndarray
     X_test: Any
     memo: Callable[[Any, Any], Any]
+    training: Training | None
 
 
-def _participant(call: Call) -> tuple[_Participant | None, str]:
-    """The net of a task; None with the reason where it has to be trained alone."""
+def _participant(call: Call, tests: dict[int, tuple[np.ndarray, Any]]) -> tuple[_Participant | None, str]:
+    """The net of a task; None with the reason where it has to be trained alone.
+
+    ``tests`` has the test data of folds, once for all that share them.
+    """
     from skorch import NeuralNet
 
     from skhpo.torch import Member, reason_against
@@ -189,8 +201,11 @@ def _participant(call: Call) -> tuple[_Participant | None, str]:
         epochs, start, memo = taken_up
     if (reason := reason_against(net)) is not None:
         return None, reason
-    rows = np.arange(len(X))[options["train"]]
-    return _Participant(Member(net, X, y, epochs, start, rows), take_rows(X, options["test"]), memo), ""
+    positions, fold = np.arange(len(X)), id(options["test"])
+    if fold not in tests:
+        tests[fold] = positions[options["test"]], take_rows(X, options["test"])
+    member = Member(net, X, y, epochs, start, positions[options["train"]])
+    return _Participant(member, *tests[fold], memo, training), ""
 
 
 def _no_memo(net: Any, states: Any) -> None:
