@@ -1,0 +1,58 @@
+"""Real evaluations that were made once, on disk: scores of the folds, keyed by exact parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from .axes import Params
+
+PATH = Path(os.environ.get("SKHPO_BENCH_CACHE", Path(__file__).parent / "evaluations.sqlite"))
+
+
+@cache
+def versions_of(packages: tuple[str, ...]) -> str:
+    """What an evaluation depends on beside its parameters."""
+    return " ".join(f"{package}={version(package)}" for package in ("numpy", "scikit-learn", *packages))
+
+
+class Evaluations:
+    """Losses of the folds for each (task, split, parameters, versions of the libraries).
+
+    A process that is killed loses nothing that it had stored; several may share the file.
+    """
+
+    def __init__(self, path: Path = PATH) -> None:
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS evaluations (key BLOB PRIMARY KEY, losses BLOB) WITHOUT ROWID"
+        )
+
+    def get(
+        self,
+        problem: str,
+        split: int,
+        params: Params,
+        versions: str,
+        compute: Callable[[], np.ndarray],
+    ) -> np.ndarray:
+        """Losses (folds,), computed if they are not there."""
+        # JSON writes floats so that they are read back exactly: equal keys are equal parameters.
+        said = json.dumps([problem, split, dict(sorted(params.items())), versions])
+        key = hashlib.blake2b(said.encode(), digest_size=16).digest()
+        row = self._connection.execute("SELECT losses FROM evaluations WHERE key = ?", (key,)).fetchone()
+        if row is not None:
+            return np.frombuffer(row[0])
+        losses = np.asarray(compute(), dtype=float)
+        self._connection.execute("INSERT OR IGNORE INTO evaluations VALUES (?, ?)", (key, losses.tobytes()))
+        return losses
