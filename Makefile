@@ -19,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
 	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
-	bench-checkpoints bench-iterator bench-nets-together bench-gpu clean
+	bench-checkpoints bench-iterator bench-nets-together bench-gpu bench-racing clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -99,6 +99,9 @@ bench-journal: $(VENV)/.core  ## What a journal costs a search
 
 bench-iterator: $(VENV)/.torch  ## Epochs of a net on tensors, against torch's loader
 	$(PY) benchmarks/tensor_iterator.py $(ARGS)
+
+bench-racing: $(VENV)/.core  ## Fits that fold racing saves
+	$(PY) benchmarks/fold_racing.py $(ARGS)
 
 bench-gpu: $(VENV)/.torch  ## All that needs a GPU: slots, memory, batches, nets together
 	$(PY) benchmarks/device_slots.py $(ARGS)

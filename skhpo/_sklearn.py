@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -340,20 +341,30 @@ class SearchCVParts(BaseSearchCV):
         self,
         params: Sequence[dict[str, Any]],
         n_splits: int,
-        outcomes: list[dict[str, Any]],
+        outcomes: Sequence[dict[str, Any] | None],
         more: Mapping[str, Any],
     ) -> dict[str, Any]:
         """``cv_results_`` from all outcomes, row by row and fold by fold, with more columns.
+
+        None stands for a fold that a candidate was not brought through: NaN, and so is the mean.
 
         Raises
         ------
         ValueError
             If every single fit failed.
         """
-        _warn_or_raise_about_fit_failures(outcomes, self.error_score)
+        real = [outcome for outcome in outcomes if outcome is not None]
+        _warn_or_raise_about_fit_failures(real, self.error_score)
         if callable(self.scoring):
-            _spread_error_scores(outcomes)
-        return self._format_results(list(params), n_splits, outcomes, dict(more))
+            _spread_error_scores(real)
+        rows = [_filled(outcomes[i : i + n_splits]) for i in range(0, len(outcomes), n_splits)]
+        filled = [outcome for row in rows for outcome in row]
+        if len(real) == len(filled):
+            return self._format_results(list(params), n_splits, filled, dict(more))
+        with warnings.catch_warnings():
+            # Means that are NaN on purpose; of fits and scorers that failed there have been warnings.
+            warnings.filterwarnings("ignore", message="One or more of the (test|train) scores are non-finite")
+            return self._format_results(list(params), n_splits, filled, dict(more))
 
     def _select(
         self, results: dict[str, Any], refit_metric: str | Callable[..., int], multimetric: bool
@@ -373,6 +384,23 @@ class SearchCVParts(BaseSearchCV):
     def _unwrap(scorer: Any) -> Any:
         """The value of ``scorer_``: a dict of scorers, or the only one."""
         return scorer._scorers if isinstance(scorer, _MultimetricScorer) else scorer
+
+
+def _filled(outcomes: Sequence[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """A candidate's outcomes with scores of NaN, and the mean times of the others, where there are none."""
+    real = [outcome for outcome in outcomes if outcome is not None]
+    if len(real) == len(outcomes):
+        return real
+    none: dict[str, Any] = {
+        **real[0],
+        **{key: sum(o[key] for o in real) / len(real) for key in ("fit_time", "score_time")},
+        **{key: _all_nan(real[0][key]) for key in ("test_scores", "train_scores") if key in real[0]},
+    }
+    return [none if outcome is None else outcome for outcome in outcomes]
+
+
+def _all_nan(scores: Any) -> Any:
+    return dict.fromkeys(scores, math.nan) if isinstance(scores, dict) else math.nan
 
 
 def _spread_error_scores(outcomes: list[dict[str, Any]]) -> None:

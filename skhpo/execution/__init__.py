@@ -5,12 +5,14 @@ from skhpo.execution._loop import run
 from skhpo.execution._opening import open_executor
 from skhpo.execution._progress import ProgressLines
 from skhpo.execution._proposals import Proposals
+from skhpo.execution._racing import FoldRace
 from skhpo.execution._stopping import Never, Progress, StoppingRule, Timeout
 from skhpo.execution._supervision import SupervisedExecutor
 from skhpo.execution._workers import WorkerDied, Workers
 
 __all__ = [
     "Executor",
+    "FoldRace",
     "Never",
     "Progress",
     "ProgressLines",

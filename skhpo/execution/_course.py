@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from skhpo._records import Began, Ended, Evaluation, Event, Job
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution._proposals import Proposals
+from skhpo.execution._racing import FoldRace
 from skhpo.journal import MemoryJournal
 from skhpo.schedulers import Scheduler
 
@@ -28,9 +29,14 @@ class Course:
     evaluation : CrossValidation
     objective : Objective
     journal : MemoryJournal
+    race : FoldRace, optional
+        Who is brought through all folds; by default everyone. A candidate's folds are then given out one at
+        a time.
 
     Attributes
     ----------
+    n_spared : int
+        Tasks of jobs that began which will not be done.
     n_done : int
         Jobs finished.
     best_loss : float
@@ -46,12 +52,15 @@ class Course:
         evaluation: CrossValidation,
         objective: Objective,
         journal: MemoryJournal,
+        race: FoldRace | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._proposals = proposals
         self._evaluation = evaluation
         self._objective = objective
         self._journal = journal
+        self._race = race
+        self.n_spared = 0
         self.n_done = 0
         self.best_loss = math.inf
         self.is_stopped = False
@@ -74,7 +83,7 @@ class Course:
                 begun.append(event.job)
             self._journal.remember(event)
             if isinstance(event, Evaluation):
-                self._learn_of(event.job)
+                self._learn_of(event)
             elif isinstance(event, Ended) and event.by == "space":
                 self._offered()
                 self._scheduler.close()
@@ -101,10 +110,11 @@ class Course:
         self._proposals.begin(job, self._journal.trials[job.trial])
         return self._tasks(job)
 
-    def take_in(self, evaluation: Evaluation) -> None:
-        """A task is finished."""
+    def take_in(self, evaluation: Evaluation) -> list[Task]:
+        """A task is finished; what follows from it for the same job."""
         self._write(evaluation)
-        self._learn_of(evaluation.job)
+        self._learn_of(evaluation)
+        return [] if self._race is None else self._tasks(evaluation.job)
 
     def stop(self) -> None:
         """No further work, but what the scheduler needs for a result."""
@@ -134,15 +144,24 @@ class Course:
         self._proposals.begin(event.job, self._journal.trials[event.job.trial])
         return event
 
-    def _learn_of(self, job: Job) -> None:
-        """Report a job when the last of its folds is in."""
+    def _learn_of(self, evaluation: Evaluation) -> None:
+        """Report a job when the last of its folds is in, or no further one is worth while."""
+        job = evaluation.job
+        if self._race is not None:
+            self._race.take(job.trial, evaluation.fold, self._objective([evaluation.outcome]))
         outcomes = self._journal.outcomes(job)
-        if len(outcomes) < self._evaluation.n_folds:
+        is_out = self._is_out(job)
+        if len(outcomes) < self._evaluation.n_folds and not is_out:
             return
         self._evaluation.passed(job)
-        loss = -self._objective(outcomes)  # The only change of sign: scores outside, losses inside.
+        # The only change of sign: scores outside, losses inside.
+        if self._race is not None and is_out:
+            loss = -self._race.estimate(job.trial)
+            self.n_spared += self._evaluation.n_folds - len(outcomes)
+        else:
+            loss = -self._objective(outcomes)
+            self.best_loss = min(self.best_loss, loss if math.isfinite(loss) else math.inf)
         self.n_done += 1
-        self.best_loss = min(self.best_loss, loss if math.isfinite(loss) else math.inf)
         self._scheduler.report(job, loss)
         trial = self._journal.trials[job.trial]
         self._proposals.learn(job, trial, loss, self._evaluation.fraction(job))
@@ -150,9 +169,15 @@ class Course:
             self._evaluation.forget(retired)
 
     def _tasks(self, job: Job) -> list[Task]:
-        """The tasks of a job that are not finished."""
+        """The tasks of a job that are to be given out now."""
+        if self._is_out(job):
+            return []
         done = self._journal.folds(job)
-        return [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
+        tasks = [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
+        return tasks if self._race is None else tasks[:1]
+
+    def _is_out(self, job: Job) -> bool:
+        return self._race is not None and self._race.is_out(job.trial)
 
 
 def _stops_in_force(past: Sequence[Event]) -> set[int]:

@@ -11,6 +11,7 @@ from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution._course import Course, Task
 from skhpo.execution._executors import Executor, TaskLost
 from skhpo.execution._proposals import Proposals
+from skhpo.execution._racing import FoldRace
 from skhpo.execution._stopping import Progress, StoppingRule
 from skhpo.journal import MemoryJournal
 from skhpo.schedulers import Scheduler
@@ -26,6 +27,7 @@ def run(
     stop: StoppingRule,
     journal: MemoryJournal,
     watch: Callable[[Progress], None] | None = None,
+    race: FoldRace | None = None,
 ) -> None:
     """Work until the scheduler, the space or the stopping rule ends the search.
 
@@ -46,8 +48,10 @@ def run(
         What stands in it already is not done again. Has the whole outcome when this returns.
     watch : callable, optional
         Called with the progress whenever a task has ended, and the next has begun.
+    race : FoldRace, optional
+        Who is brought through all folds; by default everyone.
     """
-    course = Course(scheduler, proposals, evaluation, objective, journal)
+    course = Course(scheduler, proposals, evaluation, objective, journal, race)
     tasks: deque[Task] = deque(course.retrace())
     start = time.monotonic() - journal.elapsed
     n_tasks = journal.n_evaluations
@@ -61,6 +65,7 @@ def run(
             best_loss=course.best_loss,
             n_evaluations=journal.n_evaluations,
             n_running=min(executor.n_running, executor.n_workers),
+            n_spared=course.n_spared,
         )
 
     def submit(job: Job, fold: int) -> None:
@@ -95,6 +100,6 @@ def run(
             # Whatever a model raises goes on to the user as it is, with the one thing it cannot know.
             error.add_note(f"Raised by candidate {trial.number}, {trial.params}, on fold {fold}.")
             raise
-        course.take_in(Evaluation(job, fold, outcome))
+        tasks.extendleft(course.take_in(Evaluation(job, fold, outcome)))
         if loss is not None:
             evaluation.warn_of_loss(trial, job, fold, loss)

@@ -53,7 +53,8 @@ class ProgressLines:
 
     def line(self, progress: Progress) -> str:
         """The progress in words."""
-        of = "" if self._n_tasks is None else f" of {self._n_tasks}"
+        n_tasks = self._n_left(progress) + progress.n_evaluations
+        of = f" of {n_tasks:.0f}" if math.isfinite(n_tasks) else ""
         parts = [f"{progress.n_evaluations}{of} fits done"]
         if math.isfinite(progress.best_loss):
             parts.append(f"best score {-progress.best_loss:.4g}")
@@ -68,11 +69,17 @@ class ProgressLines:
         ends = []
         if self._timeout is not None:
             ends.append(max(0.0, self._timeout - progress.elapsed))
-        first = self._first
-        if self._n_tasks is not None and first is not None and progress.n_evaluations > first.n_evaluations:
+        first, n_left = self._first, self._n_left(progress)
+        if math.isfinite(n_left) and first is not None and progress.n_evaluations > first.n_evaluations:
             pace = (progress.elapsed - first.elapsed) / (progress.n_evaluations - first.n_evaluations)
-            ends.append(pace * max(0, self._n_tasks - progress.n_evaluations))
+            ends.append(pace * n_left)
         return min(ends, default=None)
+
+    def _n_left(self, progress: Progress) -> float:
+        """How many tasks there will still be at most."""
+        if self._n_tasks is None:
+            return math.inf
+        return max(0, self._n_tasks - progress.n_spared - progress.n_evaluations)
 
 
 def _clock(seconds: float) -> str:

@@ -24,6 +24,8 @@ class Progress:
         Tasks finished.
     n_running : int
         Tasks that run.
+    n_spared : int
+        Tasks of candidates that began which will not be done.
     """
 
     elapsed: float
@@ -32,6 +34,7 @@ class Progress:
     best_loss: float
     n_evaluations: int = 0
     n_running: int = 0
+    n_spared: int = 0
 
 
 class StoppingRule(ABC):

@@ -84,6 +84,10 @@ class MemoryJournal:
         folds = self._outcomes.get(job, {})
         return [folds[fold] for fold in sorted(folds)]
 
+    def outcome(self, job: Job, fold: int) -> dict[str, Any] | None:
+        """Outcome of a task; None if it is not finished."""
+        return self._outcomes.get(job, {}).get(fold)
+
     def folds(self, job: Job) -> Set[int]:
         """Folds on which a job is finished."""
         return self._outcomes.get(job, {}).keys()

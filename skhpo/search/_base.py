@@ -155,14 +155,14 @@ class BaseSampledSearchCV(SearchCVParts):
 
         n_splits = len(inputs.splits)
         jobs = journal.jobs()
-        outcomes = [outcome for job in jobs for outcome in journal.outcomes(job)]
+        outcomes = [journal.outcome(job, fold) for job in jobs for fold in range(n_splits)]
         results = self._tabulate(
             [evaluation.params(journal.trials[job.trial], job) for job in jobs],
             n_splits,
             outcomes,
             plan.columns(journal),
         )
-        multimetric = isinstance(outcomes[0]["test_scores"], dict)
+        multimetric = any(isinstance(o["test_scores"], dict) for o in outcomes if o is not None)
         fitted = self._select(results, refit_metric, multimetric)
         if self.refit:
             fitted |= self._refit(inputs, fitted["best_params_"], contexts)
@@ -240,6 +240,7 @@ class BaseSampledSearchCV(SearchCVParts):
                 watch=ProgressLines(n_fits, lambda: executor.n_workers, self.timeout)
                 if self.verbose > 0
                 else None,
+                race=plan.race(n_splits),
             )
         contexts.end_search()
         if self.verbose > 0 and len(journal.trials) != plan.n_candidates:

@@ -102,6 +102,19 @@ COMMON_PARAMETERS = """
         the estimator's own device. :class:`skhpo.torch.Devices` has more options.
 """.strip("\n")
 
+RACING_PARAMETER = """
+    fold_racing : bool, default=False
+        Whether a candidate is given up that, after some of its folds, is unlikely to come out better than the
+        best so far on the same folds [*]_. Its mean is NaN, so that it cannot become best, and the columns
+        ``dropped`` and ``n_splits_evaluated`` of ``cv_results_`` tell of it; the sampler learns what
+        it would probably have come to. Folds of a candidate are then done one after the other, and as many
+        candidates at a time as there are workers.
+
+        .. [*] By a paired test with the correction for a finite number of folds; with several metrics by the
+           one that is optimised. See E. Bergman et al., "Don't Waste Your Time: Early Stopping
+           Cross-Validation", AutoML 2024.
+""".strip("\n")
+
 SPACE_PARAMETER = """
     estimator : estimator
         Object with scikit-learn's interface; only clones of it are fitted.
@@ -168,6 +181,7 @@ def documented(cls: _Class) -> _Class:
         ("{sampler}", SAMPLER_PARAMETER),
         ("{budget_attributes}", BUDGET_ATTRIBUTES),
         ("{common}", COMMON_PARAMETERS),
+        ("{racing}", RACING_PARAMETER),
         ("{attributes}", ATTRIBUTES),
     ):
         text = text.replace(name, inspect.cleandoc(part))

@@ -19,6 +19,11 @@ from skhpo.space import Space
 class BaseFullSearchCV(BaseSampledSearchCV):
     """A search that trains every candidate in full."""
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseSampledSearchCV._parameter_constraints,
+        "fold_racing": ["boolean"],
+    }
+
     def _plan(
         self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int
     ) -> FullPlan:
@@ -27,7 +32,7 @@ class BaseFullSearchCV(BaseSampledSearchCV):
             # All points are evaluated in any case, so nothing is left to choose but the order: that
             # of GridSearchCV.
             sampler = GridSampler(resolution=int(space.size))
-        return FullPlan(sampler, EveryoneInFull(n), n_candidates=n, n_jobs=n)
+        return FullPlan(sampler, EveryoneInFull(n), n_candidates=n, n_jobs=n, races=self.fold_racing)
 
     def _has_own_sampler(self) -> bool:
         """Whether the user handed in a sampler, to be used whatever the space."""
@@ -48,6 +53,7 @@ class SearchCV(BaseFullSearchCV):
     {n_iter}
     {timeout}
     {common}
+    {racing}
 
     Attributes
     ----------
@@ -97,6 +103,7 @@ class SearchCV(BaseFullSearchCV):
         trial_timeout: float | None = None,
         storage: Any = None,
         devices: Any = None,
+        fold_racing: bool = False,
     ) -> None:
         self.sampler = sampler
         super().__init__(
@@ -118,6 +125,7 @@ class SearchCV(BaseFullSearchCV):
             storage=storage,
             devices=devices,
         )
+        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return make_sampler(self.sampler)
@@ -143,6 +151,7 @@ class TPESearchCV(BaseFullSearchCV):
     {n_iter}
     {timeout}
     {common}
+    {racing}
 
     Attributes
     ----------
@@ -197,6 +206,7 @@ class TPESearchCV(BaseFullSearchCV):
         trial_timeout: float | None = None,
         storage: Any = None,
         devices: Any = None,
+        fold_racing: bool = False,
     ) -> None:
         self.n_startup = n_startup
         super().__init__(
@@ -218,6 +228,7 @@ class TPESearchCV(BaseFullSearchCV):
             storage=storage,
             devices=devices,
         )
+        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return TPESampler(n_startup=self.n_startup)
@@ -244,6 +255,7 @@ class BayesSearchCV(BaseFullSearchCV):
     {n_iter}
     {timeout}
     {common}
+    {racing}
 
     Attributes
     ----------
@@ -302,6 +314,7 @@ class BayesSearchCV(BaseFullSearchCV):
         trial_timeout: float | None = None,
         storage: Any = None,
         devices: Any = None,
+        fold_racing: bool = False,
     ) -> None:
         self.acquisition = acquisition
         self.n_startup = n_startup
@@ -324,6 +337,7 @@ class BayesSearchCV(BaseFullSearchCV):
             storage=storage,
             devices=devices,
         )
+        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return GPSampler(acquisition=self.acquisition, n_startup=self.n_startup)
@@ -346,6 +360,7 @@ class CMAESSearchCV(BaseFullSearchCV):
     {n_iter}
     {timeout}
     {common}
+    {racing}
 
     Attributes
     ----------
@@ -401,6 +416,7 @@ class CMAESSearchCV(BaseFullSearchCV):
         trial_timeout: float | None = None,
         storage: Any = None,
         devices: Any = None,
+        fold_racing: bool = False,
     ) -> None:
         self.restarts = restarts
         super().__init__(
@@ -422,6 +438,7 @@ class CMAESSearchCV(BaseFullSearchCV):
             storage=storage,
             devices=devices,
         )
+        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return CMAESSampler(restarts=self.restarts)

@@ -12,7 +12,7 @@ import numpy as np
 
 from skhpo._records import Job
 from skhpo.evaluation import BudgetedCrossValidation, CrossValidation, ResourcePlan, open_checkpoints
-from skhpo.execution import Executor
+from skhpo.execution import Executor, FoldRace
 from skhpo.journal import MemoryJournal
 from skhpo.samplers import Sampler
 from skhpo.schedulers import Scheduler
@@ -50,6 +50,10 @@ class Plan(ABC):
         """Resource of the full training; None where there is no other."""
         return None
 
+    def race(self, n_splits: int) -> FoldRace | None:
+        """Who is brought through all folds; None for everyone."""
+        return None
+
     @abstractmethod
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """What turns jobs into work; what it opens is closed with the stack."""
@@ -65,12 +69,33 @@ class Plan(ABC):
 
 @dataclass(frozen=True)
 class FullPlan(Plan):
-    """Every candidate is trained in full, once."""
+    """Every candidate is trained in full, once.
+
+    Attributes
+    ----------
+    races : bool
+        Whether candidates that are clearly worse are not brought through all folds.
+    """
+
+    races: bool = False
 
     def describe(self, n_splits: int) -> str:
         """scikit-learn's own words."""
         message = super().describe(n_splits)
-        return message if self.n_jobs is None else f"{message}, totalling {self.n_jobs * n_splits} fits"
+        if self.n_jobs is None:
+            return message
+        return f"{message}, totalling {'at most ' if self.races else ''}{self.n_jobs * n_splits} fits"
+
+    def race(self, n_splits: int) -> FoldRace | None:
+        """By the rule of `FoldRace`, where the user asks for it."""
+        return FoldRace(n_splits) if self.races and n_splits > 1 else None
+
+    def columns(self, journal: MemoryJournal) -> dict[str, Any]:
+        """How many folds a candidate has been through, and whether that is not all."""
+        if not self.races:
+            return {}
+        seen = np.array([len(journal.folds(job)) for job in journal.jobs()])
+        return {"n_splits_evaluated": seen, "dropped": seen < seen.max()}
 
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Plain cross-validation."""

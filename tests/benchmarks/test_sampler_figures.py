@@ -1,0 +1,154 @@
+"""Figures of benchmarks/samplers against arithmetic by hand, and runs that are found again."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.samplers import aggregate
+from benchmarks.samplers.__main__ import missing
+from benchmarks.samplers.peers import PEERS
+from benchmarks.samplers.report import Report
+from benchmarks.samplers.results import Record, Results
+from benchmarks.samplers.running import SamplerFailed, Workers
+from benchmarks.samplers.tasks import registry
+
+NAN = np.nan
+
+
+def test_normalised_regret():
+    np.testing.assert_allclose(aggregate.normalised(np.array([5.0, 3.0, 1.0, 0.5]), 1.0, 5.0), [1, 0.5, 0, 0])
+    with pytest.raises(ValueError, match="must be worse than the optimum"):
+        aggregate.normalised(np.array([1.0]), 2.0, 2.0)
+
+
+# Two tasks, three samplers, two seeds.
+R = np.array(
+    [
+        [[0.1, 0.3], [0.2, 0.4], [0.2, 0.2]],
+        [[0.5, 0.1], [0.2, 0.2], [0.9, 0.1]],
+    ]
+)
+
+
+def test_means_and_errors():
+    mean, error = aggregate.mean_over_tasks(R)
+    # By seed: (0.1 + 0.5) / 2 = 0.3 and (0.3 + 0.1) / 2 = 0.2; their deviation is 0.1 / sqrt 2.
+    np.testing.assert_allclose(mean, [0.25, 0.25, 0.35])
+    np.testing.assert_allclose(error, [0.05, 0.05, 0.2])
+
+
+def test_ranks_share_what_is_equal():
+    # Task 1: (1, 2.5, 2.5) and (2, 3, 1). Task 2: (2, 1, 3) and (1.5, 3, 1.5).
+    np.testing.assert_allclose(aggregate.mean_ranks(R), [6.5 / 4, 9.5 / 4, 8 / 4])
+
+
+def test_wins_are_those_of_the_means():
+    # Means of task 1: 0.2, 0.3, 0.2. Of task 2: 0.3, 0.2, 0.5.
+    np.testing.assert_allclose(aggregate.wins(np.round(R, 6)), [0.5, 1.0, 0.5])
+
+
+def test_below_the_floor_all_is_equal():
+    tiny = np.array([[[1e-9], [1e-6], [1e-2]]])
+    np.testing.assert_allclose(aggregate.mean_ranks(tiny), [1.5, 1.5, 3.0])
+    np.testing.assert_allclose(aggregate.wins(tiny), [0.5, 0.5, 0.0])
+
+
+def test_seeds_that_are_not_complete_count_nowhere():
+    holes = R.copy()
+    holes[1, 0, 1] = NAN
+    mean, error = aggregate.mean_over_tasks(holes)
+    np.testing.assert_allclose(mean, [0.3, 0.25, 0.35])
+    assert np.isnan(error[0])
+    np.testing.assert_allclose(aggregate.mean_ranks(holes), [3 / 2, 3.5 / 2, 5.5 / 2])
+    assert np.isnan(aggregate.mean_ranks(np.full((2, 3, 2), NAN))).all()
+
+
+def test_pairs():
+    a, b = np.array([[0.1, 0.01], [0.001, 0.001]]), np.array([[1.0, 0.1], [0.001, 0.01]])
+    # Gaps of log10: (-1, -1) and (0, -1); by seed -0.5 and -1.
+    pair = aggregate.compare(a, b)
+    assert (pair.difference, pair.error) == (pytest.approx(-0.75), pytest.approx(0.25))
+    assert (pair.better, pair.worse) == (2, 0)
+
+
+# -- records ------------------------------------------------------------------------------------
+
+
+def record(sampler="random", version="1", seed=0, n=4, steps=((0, 3.0), (2, 1.0))):
+    return Record("branin", sampler, version, seed, n, n, list(steps), {n: 0.008})
+
+
+def test_records_are_read_as_they_were_written(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    results = Results(path)
+    results.append(record())
+    results.append(record(seed=1, steps=[(0, 0.1 + 0.2)]))
+    again = Results(path)
+    assert list(again) == list(results)
+    assert list(again)[1].steps == [(0, 0.1 + 0.2)]
+    np.testing.assert_array_equal(record().trace(), [3.0, 3.0, 1.0, 1.0])
+    assert again.least("branin") == 0.1 + 0.2
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_report_is_about_one_version(tmp_path):
+    results = Results(tmp_path / "runs.jsonl")
+    results.append(record(version="old"))
+    assert results.version_of("random", "new") == "old"
+    results.append(record(version="new", steps=[(0, 2.0)]))
+    assert results.version_of("random", "new") == "new"
+    assert results.version_of("tpe", "new") is None
+    report = Report(results, ["branin"], ["random"], 1, {"random": "new"})
+    task = registry()["branin"](0)
+    expected = (2.0 - task.optimum) / (task.typical - task.optimum)
+    assert report.regret(4)[0, 0, 0] == pytest.approx(expected)
+    assert report.own_time(4)[0] == pytest.approx(2.0)
+
+
+def test_only_what_is_missing_is_run(tmp_path):
+    results = Results(tmp_path / "runs.jsonl")
+    versions = {"random": "1", "optuna-tpe": "5", "cma": "4"}
+    todo = list(missing(results, ["branin", "mixed"], list(versions), versions, 1, [2, 4]))
+    # Ours are told their budget and run for both; cma has no choices; the others read 2 in 4.
+    assert sorted(key[:2] + key[4:] for key in todo) == [
+        ("branin", "cma", 4),
+        ("branin", "optuna-tpe", 4),
+        ("branin", "random", 2),
+        ("branin", "random", 4),
+        ("mixed", "optuna-tpe", 4),
+        ("mixed", "random", 2),
+        ("mixed", "random", 4),
+    ]
+    results.append(record())
+    left = list(missing(results, ["branin"], ["random"], versions, 1, [2, 4]))
+    assert left == [("branin", "random", "1", 0, 2)]
+
+
+# -- samplers in their own process ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with Workers() as workers:
+        yield workers
+
+
+@pytest.mark.parametrize("sampler", [name for name, peer in PEERS.items() if peer.module == "ours"])
+@pytest.mark.parametrize("task_name", ["layers", "mixed", "heteroscedastic"])
+def test_ours_run_and_repeat(workers, sampler, task_name):
+    task = registry()[task_name](3)
+    first, second = (workers.run(task_name, task, sampler, 12, is_noisy=task.is_noisy) for _ in range(2))
+    assert first.steps == second.steps
+    assert first.asked == 12
+    assert 0 < first.seconds[12] < 60
+    assert json.dumps(first.steps)
+
+
+def test_a_sampler_that_fails_leaves_the_others_running(workers):
+    task = registry()["mixed"](0)
+    task.seed = -1
+    with pytest.raises(SamplerFailed, match="ValueError"):
+        workers.run("mixed", task, "random", 5, is_noisy=False)
+    task.seed = 0
+    assert workers.run("mixed", task, "random", 5, is_noisy=False).asked == 5

@@ -1,0 +1,141 @@
+"""Who is brought through all folds: by hand, by simulation, and what is told of those who are not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skhpo.execution import FoldRace
+
+
+def complete(race, candidate, scores):
+    for fold, score in enumerate(scores):
+        race.take(candidate, fold, score)
+
+
+def run_through(race, candidate, scores):
+    """As a search does; the number of folds it took."""
+    for fold, score in enumerate(scores):
+        race.take(candidate, fold, score)
+        if race.is_out(candidate):
+            return fold + 1
+    return len(scores)
+
+
+def test_the_first_goes_through_and_is_the_incumbent():
+    race = FoldRace(3)
+    assert run_through(race, 0, [0.1, 0.2, 0.3]) == 3
+    assert race.incumbent == 0
+
+
+def test_the_forgiving_rule_before_anything_is_known():
+    """The incumbent's mean is 0.8 and its worst fold 0.1 below; who is further below is out."""
+    for score, is_out in ((0.7 - 0.12, True), (0.7 - 0.09, False)):
+        race = FoldRace(3, margin=0.0)
+        complete(race, 0, [0.7, 0.8, 0.9])
+        race.take(1, 0, score)
+        assert race.is_out(1) is is_out
+
+
+def test_the_bound_by_hand():
+    """K=5, k=2, s0 known with weight 4.
+
+    The second candidate's differences are -.01, -.03, -.02, -.02, -.02, of variance 5e-5. A third with
+    differences d + .01 and d - .01 has squares 2e-4 in all, so that s^2 = (4 * 5e-5 + 2e-4) / 5 = 8e-5, and
+    the standard error is sqrt(8e-5 * 3 / 10) = 4.899e-3. The t of 5 degrees of freedom exceeded by a tenth is
+    1.475884, so that the bound on d is -7.2304e-3.
+    """
+    for d, is_out in ((-0.00724, True), (-0.00722, False)):
+        race = FoldRace(5, alpha=0.1, margin=0.0)
+        complete(race, 0, [0.8] * 5)
+        complete(race, 1, [0.79, 0.77, 0.78, 0.78, 0.78])
+        race.take(2, 0, 0.8 + d + 0.01)
+        assert not race.is_out(2)
+        race.take(2, 1, 0.8 + d - 0.01)
+        assert race.is_out(2) is is_out
+
+
+def test_the_margin_is_in_standard_errors_of_the_incumbent():
+    """Scores .7 to .9 have the standard deviation 0.1, and the mean of four of them the error 0.0516."""
+    incumbent = [0.7, 0.9, 0.75, 0.85]
+    error = np.std(incumbent, ddof=1) / 2
+    for margin, is_out in ((0.5, True), (0.0, False)):
+        race = FoldRace(4, margin=margin)
+        complete(race, 0, incumbent)
+        complete(race, 1, np.array(incumbent) - [0.001, 0.002, 0.001, 0.002])
+        race.take(2, 0, incumbent[0] - 0.001 * error)
+        assert race.is_out(2) is is_out
+
+
+def test_who_leads_on_its_folds_goes_on():
+    """However small the lead: along a slope the next is better by little."""
+    race = FoldRace(4, margin=5.0)
+    complete(race, 0, [0.7, 0.9, 0.75, 0.85])
+    complete(race, 1, [0.7, 0.9, 0.75, 0.8])
+    assert run_through(race, 2, np.array([0.7, 0.9, 0.75, 0.85]) + 1e-6) == 4
+    assert run_through(race, 3, np.array([0.7, 0.9, 0.75, 0.85])) == 1
+
+
+def test_the_difficulty_of_a_fold_is_taken_out():
+    """All score 0.5 less on the first fold: that is no reason."""
+    difficulty = np.array([0.5, 0.0, 0.0, 0.0])
+    race = FoldRace(4)
+    complete(race, 0, 0.8 - difficulty)
+    complete(race, 1, 0.79 - difficulty + [0.01, -0.01, 0.0, 0.0])
+    assert run_through(race, 2, 0.85 - difficulty) == 4
+    assert race.incumbent == 2
+    assert run_through(race, 3, 0.6 - difficulty) == 1
+    # What it would come to on all folds, of which one is hard: 0.6 - 0.5 / 4.
+    assert race.estimate(3) == pytest.approx(0.475, abs=0.01)
+
+
+def test_a_failure_is_brought_to_its_end_and_judges_nobody():
+    race = FoldRace(3)
+    assert run_through(race, 0, [0.5, np.nan, 0.5]) == 3
+    assert race.incumbent is None
+    complete(race, 1, [0.5, 0.5, 0.6])
+    assert run_through(race, 2, [np.nan, 0.5, 0.1]) == 3
+    assert race.incumbent == 1
+
+
+@pytest.mark.parametrize("n_folds", [2, 3])
+def test_few_folds(n_folds):
+    race = FoldRace(n_folds)
+    for candidate in range(20):
+        run_through(race, candidate, np.random.default_rng(candidate).random(n_folds))
+    assert race.incumbent is not None
+
+
+@given(st.integers(2, 10), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_the_incumbent_is_the_best_of_those_that_went_through(n_folds, seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(25, 1)) + rng.normal(scale=0.3, size=(25, n_folds))
+    race = FoldRace(n_folds)
+    through = []
+    for candidate, row in enumerate(scores):
+        if run_through(race, candidate, row) == n_folds and not race.is_out(candidate):
+            through.append(candidate)
+    assert race.incumbent == max(through, key=lambda c: scores[c].mean())
+
+
+def test_the_best_is_rarely_given_up():
+    """A hundred searches, candidates spread as widely as the folds of one differ from each other.
+
+    The bound is one in ten for a candidate that is better by just the margin; the best of a search is
+    better by more, and is lost less often.
+    """
+    n_lost, n_folds, regrets = 0, 0, []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        scores = rng.normal(size=(40, 1)) + rng.normal(size=(1, 5)) + rng.normal(scale=0.5, size=(40, 5))
+        race = FoldRace(5)
+        n_folds += sum(run_through(race, c, row) for c, row in enumerate(scores))
+        means = scores.mean(axis=1)
+        best = int(means.argmax())
+        n_lost += race.is_out(best)
+        error = scores[best].std(ddof=1) / np.sqrt(5)
+        regrets.append((means[best] - means[race.incumbent]) / error)
+    assert n_lost <= 10
+    assert np.mean(regrets) < 0.05 and max(regrets) < 1
+    assert n_folds < 0.45 * 100 * 40 * 5
