@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-quality bench-overhead bench-gp-time bench-cmaes bench-units bench-budgets \
+	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-samplers bench-tables bench-sampler-time bench-overhead bench-cmaes bench-units bench-budgets \
 	bench-checkpoints bench-iterator bench-nets-together bench-gpu bench-racing clean
 
 help:  ## This list
@@ -64,17 +64,29 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: bench-overhead bench-gp-time bench-quality bench-cmaes bench-units bench-budgets bench-checkpoints \
+bench: bench-overhead bench-sampler-time bench-samplers bench-cmaes bench-units bench-budgets bench-checkpoints \
 	bench-utilisation bench-dispatch bench-scale bench-journal bench-iterator bench-nets-together  ## All benchmarks (hours)
 
-bench-quality: $(VENV)/.bench  ## Regret against Optuna's samplers
-	$(PY) benchmarks/quality.py $(ARGS)
+# Peers that cannot share our environment: make .venv-peers .venv-hebo, and their interpreters are used.
+.venv-peers .venv-hebo: .venv-%: benchmarks/samplers/requirements-%.txt
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	$(if $(filter .venv-hebo,$@),$@/bin/python -m pip --disable-pip-version-check install --quiet --no-deps HEBO)
+	@touch $@
+
+PEERS := $(addprefix --python ,$(wildcard .venv-peers/bin/python .venv-hebo/bin/python))
+
+bench-samplers: $(VENV)/.bench  ## Regret of samplers against all installed peers (hours; resumes)
+	$(PY) -m benchmarks.samplers $(PEERS) $(ARGS)
+
+bench-tables: $(VENV)/.bench  ## Tables of the real tasks that are not there
+	$(PY) -m benchmarks.samplers.make_tables $(ARGS)
 
 bench-overhead: $(VENV)/.bench  ## Cost beside the fits, against RandomizedSearchCV
 	$(PY) benchmarks/overhead.py $(ARGS)
 
-bench-gp-time: $(VENV)/.bench  ## Samplers' own time for each candidate
-	$(PY) benchmarks/gp_time.py $(ARGS)
+bench-sampler-time: $(VENV)/.bench  ## Samplers' own time for each candidate
+	$(PY) -m benchmarks.samplers.timing $(PEERS) $(ARGS)
 
 bench-units: $(VENV)/.core  ## Trees that halving and Hyperband grow, counted
 	$(PY) benchmarks/budget_units.py
@@ -115,5 +127,5 @@ bench-cmaes: $(VENV)/.bench  ## Evaluations to 1e-8 against the cma package
 	$(PY) benchmarks/cmaes_evaluations.py $(ARGS)
 
 clean:  ## Remove environments and caches
-	rm -rf .venv .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-hebo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -77,7 +77,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--budgets", type=int, nargs="+", default=[100], help="evaluations that samplers are told"
     )
     parser.add_argument(
-        "--python", nargs="+", default=[], help="interpreters of environments with more peers"
+        "--python", action="append", default=[], help="interpreter of an environment with more peers"
     )
     parser.add_argument("--shard", default="0/1", help="part of the work: 0/2 in one process, 1/2 in another")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of JSON lines")

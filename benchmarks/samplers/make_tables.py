@@ -1,7 +1,7 @@
 """Make the tables of the real tasks: ``python -m benchmarks.samplers.make_tables``.
 
-For each problem, the losses of all folds at random points, evenly drawn, and along a search that is longer than
-any run: from the best few of the random points, steps that shrink. The first say what a random point is
+For each problem, the losses of all folds at random points, evenly drawn, and along a search that is longer
+than any run: from the best few of the random points, steps that shrink. The first say what a random point is
 worth, the second what the best is. Positions are kept as 16-bit integers and were rounded so before they
 were evaluated, so that a row is exactly what was evaluated. What was evaluated once is found on disk, so
 that a run that was stopped goes on where it was.
@@ -73,9 +73,10 @@ def main(given: Sequence[str] | None = None) -> None:
         means = table["losses"].mean(axis=(1, 2))
         centre = float(task.repeated_fold_losses(at(task.axes, [0.5] * len(task.axes))).mean())
         at_random = means[:N_RANDOM]
+        taken = 1e3 * (time.process_time() - start) / len(means)
         print(
-            f"{name:<22} {1e3 * (time.process_time() - start) / len(means):6.1f} ms each, "
-            f"least {means.min():.5f}, random: least {at_random.min():.5f}, median {np.median(at_random):.5f}, "
+            f"{name:<22}{taken:6.1f} ms each, least {means.min():.5f}, "
+            f"random: least {at_random.min():.5f}, median {np.median(at_random):.5f}, "
             f"better than the centre {100 * (at_random < centre).mean():.0f}%",
             flush=True,
         )

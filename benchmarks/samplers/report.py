@@ -38,11 +38,15 @@ class Report:
     floor: float = aggregate.FLOOR
 
     @cached_property
-    def _records(self) -> dict[str, dict[tuple[str, int, int], Record]]:
-        chosen = {
-            sampler: self.results.version_of(sampler, self.versions.get(sampler)) for sampler in self.samplers
-        }
-        return {sampler: self.results.of(sampler, version or "") for sampler, version in chosen.items()}
+    def _records(self) -> dict[tuple[str, str, int], list[Record]]:
+        """Records by (task, sampler, seed), those of one version of each sampler."""
+        found: dict[tuple[str, str, int], list[Record]] = {}
+        for sampler in self.samplers:
+            version = self.results.version_of(sampler, self.versions.get(sampler))
+            for record in self.results:
+                if (record.sampler, record.version) == (sampler, version):
+                    found.setdefault((record.task, sampler, record.seed), []).append(record)
+        return found
 
     @cached_property
     def _scales(self) -> dict[tuple[str, int], tuple[float, float]]:
@@ -59,11 +63,7 @@ class Report:
 
     def record(self, task: str, sampler: str, seed: int, n: int) -> Record | None:
         """The shortest run that has n evaluations."""
-        there = [
-            record
-            for (name, number, length), record in self._records[sampler].items()
-            if (name, number) == (task, seed) and length >= n
-        ]
+        there = [record for record in self._records.get((task, sampler, seed), []) if record.n >= n]
         return min(there, key=lambda record: record.n, default=None)
 
     def curves(self, n: int) -> np.ndarray:

@@ -92,14 +92,6 @@ class Results:
         there = [record.version for record in self if record.sampler == sampler]
         return current if current in there else (there[-1] if there else None)
 
-    def of(self, sampler: str, version: str) -> dict[tuple[str, int, int], Record]:
-        """Records of one version by (task, seed, n)."""
-        return {
-            (record.task, record.seed, record.n): record
-            for record in self
-            if (record.sampler, record.version) == (sampler, version)
-        }
-
     def least(self, task: str) -> float:
         """Least truth of an incumbent that any run of the task had; runs of all versions and seeds."""
         return min(

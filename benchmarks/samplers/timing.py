@@ -2,8 +2,8 @@
 
 Measured
     A sampler is run on a smooth, rippled function of d real parameters. Its time at n is the mean CPU time,
-    over the last ten of n evaluations, of all that it does between two of them: telling, fitting its model and
-    asking. The median over ``--repeats`` seeds is printed. A sampler whose next point would take longer
+    over the last ten of n evaluations, of all that it does between two of them: telling, fitting its model
+    and asking. The median over ``--repeats`` seeds is printed. A sampler whose next point would take longer
     than ``--patience`` seconds, by its last times, is not taken to a larger n.
 """
 
@@ -60,7 +60,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--patience", type=float, default=120.0, help="seconds for one run, by estimate")
     parser.add_argument(
-        "--python", nargs="+", default=[], help="interpreters of environments with more peers"
+        "--python", action="append", default=[], help="interpreter of an environment with more peers"
     )
     arguments = parser.parse_args(given)
     workers = [Worker(python) for python in [sys.executable, *arguments.python]]

@@ -1,8 +1,8 @@
 """A process that runs samplers for another one: ``python -m benchmarks.samplers.worker``.
 
 Samplers may need environments of their own, and their CPU time is to be told from that of the evaluations,
-so the two never share a process. Lines of JSON go both ways: a job comes in, then the worker asks for the loss
-of parameters as often as the sampler does, and says at the end how long the sampler itself took.
+so the two never share a process. Lines of JSON go both ways: a job comes in, then the worker asks for the
+loss of parameters as often as the sampler does, and says at the end how long the sampler itself took.
 """
 
 from __future__ import annotations

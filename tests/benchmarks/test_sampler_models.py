@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+
 from benchmarks.samplers import models
 from benchmarks.samplers.axes import at, categorical, integer, is_conditional, real
 from benchmarks.samplers.cache import Evaluations
 from benchmarks.samplers.make_tables import STEPS, make_table
 from benchmarks.samplers.peers import _nested, ours
 from benchmarks.samplers.problems import PROBLEMS
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
 
 @pytest.fixture(autouse=True)

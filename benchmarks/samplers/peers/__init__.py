@@ -79,9 +79,9 @@ PEERS = {
     "optuna-gp": Peer("optuna_peers", "gp", ("optuna", "torch"), family="gp"),
     "optuna-cmaes": Peer("optuna_peers", "cmaes", ("optuna", "cmaes"), family="cmaes"),
     "optuna-auto": Peer("optuna_peers", "auto", ("optunahub", "cmaes", "torch")),
-    "skopt": Peer("skopt_peer", "", ("scikit-optimize",), knows_budget=True, family="gp"),
+    "skopt": Peer("skopt_peer", "", ("scikit-optimize",), family="gp"),
     "hyperopt": Peer("hyperopt_peer", "", ("hyperopt",), family="tpe"),
-    "cma": Peer("cma_peer", "", ("cma",), knows_budget=True, family="cmaes", takes_categories=False),
+    "cma": Peer("cma_peer", "", ("cma",), family="cmaes", takes_categories=False),
     "flaml-cfo": Peer("flaml_peers", "CFO", ("FLAML",), knows_budget=True),
     "flaml-blendsearch": Peer("flaml_peers", "BlendSearch", ("FLAML", "optuna"), knows_budget=True),
     "smac": Peer("smac_peer", "", ("smac",), knows_budget=True, family="gp"),
@@ -96,10 +96,11 @@ def version_here(name: str) -> str | None:
     """Version of a sampler in this environment; None where one of its packages is not installed."""
     try:
         versions = [version(package) for package in PEERS[name].packages]
-    except PackageNotFoundError:
+        if name in OURS:
+            return import_module(".ours", __name__).build_of(name)
+    except (PackageNotFoundError, ImportError):
+        # Ours cannot be imported beside the old scikit-learn that some peer wants.
         return None
-    if name in OURS:
-        return import_module(".ours", __name__).build_of(name)
     return versions[0]
 
 
