@@ -19,30 +19,14 @@ from sklearn.datasets import (
     load_diabetes,
     load_digits,
     load_wine,
-    make_classification,
     make_friedman1,
     make_friedman2,
     make_hastie_10_2,
-    make_moons,
 )
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import (
-    ExtraTreesRegressor,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-)
-from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, SGDClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
-from sklearn.svm import SVC, SVR
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from . import estimators as models
 from .axes import Axis, Params, categorical, integer, real
 
-Data = tuple[np.ndarray, np.ndarray]
 Loss = Callable[[BaseEstimator, np.ndarray, np.ndarray, np.ndarray], float]
 
 
@@ -53,6 +37,7 @@ class Problem:
     Attributes
     ----------
     name : str
+        Another one for another definition: evaluations that are kept go by it.
     load : callable
         Gives X and y.
     build : callable
@@ -69,7 +54,7 @@ class Problem:
     """
 
     name: str
-    load: Callable[[], Data]
+    load: Callable[[], models.Data]
     build: Callable[[Params], BaseEstimator]
     loss: Loss
     axes: list[Axis] = field(repr=False)
@@ -78,180 +63,18 @@ class Problem:
     packages: tuple[str, ...] = ()
 
 
-# -- losses -------------------------------------------------------------------------------------
-
-
-def _auc_loss(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
-    if hasattr(model, "decision_function"):
-        return 1.0 - float(roc_auc_score(y, model.decision_function(X)))
-    return 1.0 - float(roc_auc_score(y, model.predict_proba(X)[:, 1]))
-
-
-def _error_rate(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
-    return float((model.predict(X) != y).mean())
-
-
-def _brier(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
-    one_hot = y[:, None] == model.classes_
-    return float(((model.predict_proba(X) - one_hot) ** 2).sum(axis=1).mean())
-
-
-def _relative_rmse(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        mse = float(((model.predict(X) - y) ** 2).mean())
-    ratio = float(np.sqrt(mse / ((y - y_train.mean()) ** 2).mean()))
-    return min(ratio, 2.0) if np.isfinite(ratio) else 2.0
-
-
-# -- data ---------------------------------------------------------------------------------------
-
-
-def _bundled(load: Callable[..., Data], n: int | None = None) -> Data:
-    X, y = load(return_X_y=True)
-    rows = np.random.default_rng(0).permutation(len(y))[:n]
-    return X[rows], y[rows]
-
-
-def _informative(n: int, d: int, flip: float, seed: int, classes: int = 2) -> Data:
-    """Classes of several clusters each, some columns that repeat others and some that are noise."""
-    return make_classification(
-        n, d, n_informative=d // 3, n_redundant=d // 4, n_classes=classes, n_clusters_per_class=2,
-        class_sep=0.9, flip_y=flip, random_state=seed,
-    )  # fmt: skip
-
-
-def _wide_moons() -> Data:
-    """Two moons beside eight columns of noise of other scales."""
-    X, y = make_moons(300, noise=0.3, random_state=3)
-    rng = np.random.default_rng(3)
-    return np.hstack([X, rng.standard_normal((300, 8)) * rng.uniform(0.2, 2.0, 8)]), y
-
-
-# -- models -------------------------------------------------------------------------------------
-
-
-def _split(params: Params, prefix: str) -> dict[str, Any]:
-    """Parameters of one branch, without its prefix."""
-    start = f"{prefix}__"
-    return {name.removeprefix(start): value for name, value in params.items() if name.startswith(start)}
-
-
-def _svc(params: Params) -> BaseEstimator:
-    return make_pipeline(StandardScaler(), SVC(**params, max_iter=20_000))
-
-
-def _svr(params: Params) -> BaseEstimator:
-    return make_pipeline(StandardScaler(), SVR(**params, max_iter=20_000))
-
-
-def _histgb(params: Params) -> BaseEstimator:
-    return HistGradientBoostingRegressor(**params, early_stopping=False, random_state=0)
-
-
-def _forest(params: Params) -> BaseEstimator:
-    return RandomForestClassifier(**params, n_estimators=15, random_state=0, n_jobs=1)
-
-
-def _extra_trees(params: Params) -> BaseEstimator:
-    return ExtraTreesRegressor(**params, n_estimators=15, random_state=0, n_jobs=1)
-
-
-def _lightgbm(params: Params) -> BaseEstimator:
-    from lightgbm import LGBMClassifier
-
-    return LGBMClassifier(
-        **params, subsample_freq=1, random_state=0, n_jobs=1, verbosity=-1, deterministic=True,
-        force_row_wise=True,
-    )  # fmt: skip
-
-
-def _xgboost(params: Params) -> BaseEstimator:
-    from xgboost import XGBRegressor
-
-    return XGBRegressor(**params, random_state=0, n_jobs=1, tree_method="hist", max_bin=64)
-
-
-def _mlp(params: Params) -> BaseEstimator:
-    given = dict(params)
-    depth, width = given.pop("n_layers"), given.pop("width")
-    model = MLPClassifier(hidden_layer_sizes=(width,) * depth, **given, max_iter=15, random_state=0)
-    return make_pipeline(StandardScaler(), model)
-
-
-def _elastic_net(params: Params) -> BaseEstimator:
-    given = dict(params)
-    degree = given.pop("degree")
-    return make_pipeline(
-        StandardScaler(),
-        PolynomialFeatures(degree, include_bias=False),
-        StandardScaler(),
-        ElasticNet(**given, max_iter=300, tol=1e-3),
-    )
-
-
-def _logistic(params: Params) -> BaseEstimator:
-    model = LogisticRegression(**params, solver="saga", max_iter=60, random_state=0)
-    return make_pipeline(StandardScaler(), model)
-
-
-_SCALERS = {
-    "none": "passthrough",
-    "standard": StandardScaler(),
-    "minmax": MinMaxScaler(),
-    "robust": RobustScaler(),
-}
-
-
-def _knn(params: Params) -> BaseEstimator:
-    from sklearn.decomposition import PCA
-
-    given = dict(params)
-    reduce = PCA(given.pop("n_components"), svd_solver="full")
-    return make_pipeline(_SCALERS[given.pop("scaler")], reduce, KNeighborsClassifier(**given))
-
-
-def _sgd(params: Params) -> BaseEstimator:
-    return make_pipeline(StandardScaler(), SGDClassifier(**params, max_iter=20, tol=None, random_state=0))
-
-
-def _tree(params: Params) -> BaseEstimator:
-    return DecisionTreeClassifier(**params, random_state=0)
-
-
-_CLASSIFIERS: dict[str, Callable[..., BaseEstimator]] = {
-    "logistic": partial(LogisticRegression, max_iter=300),
-    "neighbours": KNeighborsClassifier,
-    "tree": partial(DecisionTreeClassifier, random_state=0),
-    "discriminant": partial(LinearDiscriminantAnalysis, solver="lsqr"),
-}
-_REGRESSORS: dict[str, Callable[..., BaseEstimator]] = {
-    "ridge": Ridge,
-    "svr": partial(SVR, max_iter=20_000),
-    "neighbours": KNeighborsRegressor,
-    "tree": partial(DecisionTreeRegressor, random_state=0),
-}
-
-
-def _chosen(models: dict[str, Callable[..., BaseEstimator]], params: Params) -> Pipeline:
-    """Scaler, polynomials where there is a degree, and the chosen model."""
-    name = params["model"]
-    steps: list[Any] = [_SCALERS[params["scaler"]]]
-    if params.get("degree", 1) > 1:
-        steps.append(PolynomialFeatures(params["degree"], include_bias=False))
-    return make_pipeline(*steps, models[name](**_split(params, name)))
-
-
 def _of(name: str) -> dict[str, Any]:
     return {"parent": "model", "when": (name,)}
 
-
-# -- the problems -------------------------------------------------------------------------------
 
 _SHAPED = {"parent": "kernel", "when": ("rbf", "poly", "sigmoid")}
 
 PROBLEMS = (
     Problem(
-        "svc-cancer", partial(_bundled, load_breast_cancer, 400), _svc, _auc_loss,
+        "svc-cancer",
+        partial(models.bundled, load_breast_cancer, 400),
+        models.svc,
+        models.auc_loss,
         [
             real("C", 1e-3, 1e3, log=True),
             categorical("kernel", ["rbf", "linear", "poly", "sigmoid"]),
@@ -261,7 +84,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "histgb-diabetes", partial(_bundled, load_diabetes), _histgb, _relative_rmse,
+        "histgb-diabetes",
+        partial(models.bundled, load_diabetes),
+        models.histgb,
+        models.relative_rmse,
         [
             real("learning_rate", 5e-3, 1.0, log=True),
             integer("max_iter", 5, 60, log=True),
@@ -273,7 +99,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "elasticnet-diabetes", partial(_bundled, load_diabetes), _elastic_net, _relative_rmse,
+        "elasticnet-diabetes",
+        partial(models.bundled, load_diabetes),
+        models.elastic_net,
+        models.relative_rmse,
         [
             real("alpha", 1e-3, 1e2, log=True),
             real("l1_ratio", 0.0, 1.0),
@@ -283,20 +112,26 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "knn-digits", partial(_bundled, load_digits, 400), _knn, _error_rate,
+        "knn-digits",
+        partial(models.bundled, load_digits, 400),
+        models.knn,
+        models.error_rate,
         [
             integer("n_neighbors", 1, 50, log=True),
             categorical("weights", ["uniform", "distance"]),
             real("p", 1.0, 5.0),
             integer("n_components", 2, 60),
-            categorical("scaler", list(_SCALERS)),
+            categorical("scaler", list(models.SCALERS)),
         ],
     ),
     Problem(
-        "pipeline-wine", partial(_bundled, load_wine), partial(_chosen, _CLASSIFIERS), _brier,
+        "pipeline-wine",
+        partial(models.bundled, load_wine),
+        partial(models.chosen, models.CLASSIFIERS),
+        models.brier,
         [
             categorical("scaler", ["none", "standard", "minmax"]),
-            categorical("model", list(_CLASSIFIERS)),
+            categorical("model", list(models.CLASSIFIERS)),
             real("logistic__C", 1e-4, 1e3, log=True, **_of("logistic")),
             integer("neighbours__n_neighbors", 1, 60, log=True, **_of("neighbours")),
             categorical("neighbours__weights", ["uniform", "distance"], **_of("neighbours")),
@@ -308,8 +143,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "extratrees-friedman", partial(make_friedman2, 300, noise=150.0, random_state=1), _extra_trees,
-        _relative_rmse,
+        "extratrees-friedman",
+        partial(make_friedman2, 300, noise=150.0, random_state=1),
+        models.extra_trees,
+        models.relative_rmse,
         [
             integer("max_depth", 1, 20),
             integer("min_samples_split", 2, 40, log=True),
@@ -321,7 +158,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "noisy-svc-moons", _wide_moons, _svc, _error_rate,
+        "noisy-svc-moons",
+        models.wide_moons,
+        models.svc,
+        models.error_rate,
         [
             real("C", 1e-2, 1e3, log=True),
             real("gamma", 1e-4, 1e1, log=True),
@@ -330,7 +170,10 @@ PROBLEMS = (
         reshuffled=True,
     ),
     Problem(
-        "mlp-digits", partial(_bundled, load_digits, 300), _mlp, _brier,
+        "mlp-digits",
+        partial(models.bundled, load_digits, 300),
+        models.mlp,
+        models.brier,
         [
             integer("n_layers", 1, 3),
             integer("width", 4, 64, log=True),
@@ -342,7 +185,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "forest-classes", partial(_informative, 300, 16, 0.05, 11, classes=3), _forest, _brier,
+        "forest-classes",
+        partial(models.informative, 300, 16, 0.05, 11, classes=3),
+        models.forest,
+        models.brier,
         [
             categorical("criterion", ["gini", "entropy"]),
             integer("max_depth", 1, 20),
@@ -354,7 +200,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "lightgbm-hastie", partial(make_hastie_10_2, 500, random_state=2), _lightgbm, _auc_loss,
+        "lightgbm-hastie",
+        partial(make_hastie_10_2, 500, random_state=2),
+        models.lightgbm,
+        models.auc_loss,
         [
             integer("n_estimators", 5, 80, log=True),
             real("learning_rate", 5e-3, 1.0, log=True),
@@ -368,8 +217,10 @@ PROBLEMS = (
         packages=("lightgbm",),
     ),
     Problem(
-        "xgboost-friedman", partial(make_friedman1, 400, n_features=10, noise=1.5, random_state=4), _xgboost,
-        _relative_rmse,
+        "xgboost-friedman",
+        partial(make_friedman1, 400, n_features=10, noise=1.5, random_state=4),
+        models.xgboost,
+        models.relative_rmse,
         [
             integer("n_estimators", 5, 80, log=True),
             real("learning_rate", 5e-3, 1.0, log=True),
@@ -384,7 +235,10 @@ PROBLEMS = (
         packages=("xgboost",),
     ),
     Problem(
-        "logistic-wide", partial(_informative, 200, 60, 0.1, 12), _logistic, _brier,
+        "logistic-wide",
+        partial(models.informative, 200, 60, 0.1, 12),
+        models.logistic,
+        models.brier,
         [
             real("C", 1e-4, 1e3, log=True),
             real("l1_ratio", 0.0, 1.0),
@@ -394,8 +248,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "svr-friedman", partial(make_friedman1, 300, n_features=8, noise=1.0, random_state=5), _svr,
-        _relative_rmse,
+        "svr-friedman",
+        partial(make_friedman1, 300, n_features=8, noise=1.0, random_state=5),
+        models.svr,
+        models.relative_rmse,
         [
             real("C", 1e-2, 1e3, log=True),
             real("gamma", 1e-4, 1e1, log=True),
@@ -404,11 +260,13 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "pipeline-diabetes", partial(_bundled, load_diabetes, 300), partial(_chosen, _REGRESSORS),
-        _relative_rmse,
+        "pipeline-diabetes",
+        partial(models.bundled, load_diabetes, 300),
+        partial(models.chosen, models.REGRESSORS),
+        models.relative_rmse,
         [
-            categorical("scaler", list(_SCALERS)),
-            categorical("model", list(_REGRESSORS)),
+            categorical("scaler", list(models.SCALERS)),
+            categorical("model", list(models.REGRESSORS)),
             integer("degree", 1, 2, parent="model", when=("ridge", "svr")),
             real("ridge__alpha", 1e-4, 1e4, log=True, **_of("ridge")),
             real("svr__C", 1e-2, 1e4, log=True, **_of("svr")),
@@ -423,7 +281,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "sgd-classes", partial(_informative, 400, 24, 0.1, 13, classes=3), _sgd, _error_rate,
+        "sgd-classes",
+        partial(models.informative, 400, 24, 0.1, 13, classes=3),
+        models.sgd,
+        models.error_rate,
         [
             categorical("loss", ["hinge", "log_loss", "modified_huber"]),
             categorical("penalty", ["l2", "l1", "elasticnet"]),
@@ -436,7 +297,10 @@ PROBLEMS = (
         ],
     ),
     Problem(
-        "noisy-tree-cancer", partial(_bundled, load_breast_cancer, 300), _tree, _brier,
+        "noisy-tree-cancer",
+        partial(models.bundled, load_breast_cancer, 300),
+        models.tree,
+        models.brier,
         [
             categorical("criterion", ["gini", "entropy"]),
             integer("max_depth", 1, 15),
@@ -447,4 +311,4 @@ PROBLEMS = (
         ],
         reshuffled=True,
     ),
-)  # fmt: skip
+)
