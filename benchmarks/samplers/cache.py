@@ -8,10 +8,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import sklearn
 
 from .axes import Params
 
@@ -21,7 +22,10 @@ PATH = Path(os.environ.get("SKHPO_BENCH_CACHE", Path(__file__).parent / "evaluat
 @cache
 def versions_of(packages: tuple[str, ...]) -> str:
     """What an evaluation depends on beside its parameters."""
-    return " ".join(f"{package}={version(package)}" for package in ("numpy", "scikit-learn", *packages))
+    # A module's own word: xgboost also comes as another distribution, xgboost-cpu.
+    found = {"numpy": np.__version__, "scikit-learn": sklearn.__version__}
+    found |= {package: import_module(package).__version__ for package in packages}
+    return " ".join(f"{package}={version}" for package, version in found.items())
 
 
 class Evaluations:

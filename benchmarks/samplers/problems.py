@@ -50,7 +50,7 @@ class Problem:
     reshuffled : bool
         Whether each evaluation has folds of its own.
     packages : tuple of str
-        Distributions beside scikit-learn and numpy that a loss depends on.
+        Modules beside scikit-learn and numpy that a loss depends on.
     """
 
     name: str
