@@ -115,7 +115,7 @@ def to_json(axes: Axes) -> list[dict[str, Any]]:
 
 
 def from_json(described: Sequence[Mapping[str, Any]]) -> list[Axis]:
-    return [
-        Axis(**{name: tuple(value) if isinstance(value, list) else value for name, value in axis.items()})
-        for axis in described
-    ]
+    def read(value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    return [Axis(**{name: read(value) for name, value in axis.items()}) for axis in described]

@@ -69,7 +69,12 @@ def main(given: Sequence[str] | None = None) -> None:
         start = time.process_time()
         task = TASKS[name](0)
         table = make_table(task, N_RANDOM, N_SEARCH)
-        np.savez_compressed(TABLES / f"{name}.npz", **table)
+        np.savez_compressed(
+            TABLES / f"{name}.npz",
+            positions=table["positions"],
+            losses=table["losses"],
+            n_random=table["n_random"],
+        )
         means = table["losses"].mean(axis=(1, 2))
         centre = float(task.repeated_fold_losses(at(task.axes, [0.5] * len(task.axes))).mean())
         at_random = means[:N_RANDOM]

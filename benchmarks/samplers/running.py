@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from .axes import to_json
-from .peers import PEERS
 from .results import CHECKPOINTS, Record
 from .tasks import Task
 
@@ -40,6 +39,7 @@ class Worker:
 
     def __init__(self, python: str) -> None:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._python = python
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.samplers.worker"],
@@ -62,7 +62,7 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SamplerFailed(f"The process {self._process.args} ended, status {self._process.wait()}.")
+            raise SamplerFailed(f"The process of {self._python} ended, status {self._process.wait()}.")
         return json.loads(line)
 
     def close(self) -> None:
@@ -88,7 +88,12 @@ class Workers:
     @property
     def versions(self) -> dict[str, str]:
         """Version of each sampler that some environment has."""
-        return {name: worker.versions[name] for name in PEERS if (worker := self._of(name)) is not None}
+        found: dict[str, str] = {}
+        for worker in self._workers.values():
+            there = {name: version for name, version in worker.versions.items() if version is not None}
+            # Those of the first environment stand.
+            found = there | found
+        return found
 
     def _of(self, name: str) -> Worker | None:
         return next((worker for worker in self._workers.values() if worker.versions[name]), None)

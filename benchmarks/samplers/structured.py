@@ -142,7 +142,8 @@ def conditional(seed: int) -> Task:
     afar: the lower the floor, the steeper the bowl.
     """
     rng = generator(seed, "conditional")
-    kernel, tree, net = ({"parent": "model", "when": (name,)} for name in ("kernel", "tree", "net"))
+    under: list[dict[str, Any]] = [{"parent": "model", "when": (name,)} for name in ("kernel", "tree", "net")]
+    kernel, tree, net = under
     axes = [
         real("shrink", 1e-3, 1.0, log=True),
         categorical("model", ["kernel", "tree", "net"]),
@@ -176,7 +177,7 @@ def layers(seed: int) -> Task:
     depths = ("1", "2", "3", "4")
     axes = [real("rate", 1e-5, 1e-1, log=True), categorical("depth", depths)]
     for i in range(4):
-        under = {"parent": "depth", "when": depths[i:]}
+        under: dict[str, Any] = {"parent": "depth", "when": depths[i:]}
         axes += [
             integer(f"width{i}", 8, 512, log=True, **under),
             real(f"drop{i}", 0.0, 0.6, **under),
