@@ -3,7 +3,7 @@
 from skhpo.evaluation._budgets import BudgetedCrossValidation
 from skhpo.evaluation._checkpoints import Checkpoints, open_checkpoints
 from skhpo.evaluation._cross_validation import Call, CrossValidation, on_device, wants_device
-from skhpo.evaluation._nets import fault_in, free_memory
+from skhpo.evaluation._nets import fault_in, free_memory, keeping_generators
 from skhpo.evaluation._objective import Objective
 from skhpo.evaluation._resources import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
 from skhpo.evaluation._together import gathered
@@ -24,6 +24,7 @@ __all__ = [
     "find_adapter",
     "free_memory",
     "gathered",
+    "keeping_generators",
     "on_device",
     "open_checkpoints",
     "plan_resources",

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,12 +90,12 @@ class NetTask:
             if self.tensors:
                 use_tensors(net, net.device)
 
-    def seeded(self, model: Any) -> AbstractContextManager[Any]:
-        """Torch's generators at the task's seed for a while."""
+    def seeded(self, *models: Any) -> AbstractContextManager[Any]:
+        """Torch's generators at the task's seed for a while; ``models`` have its nets in them."""
         from skhpo.evaluation.adapters._skorch import generators
 
-        nets = nets_in(model)
-        return generators(nets[0], self.seed) if nets else nullcontext()
+        device = self.device or next((net.device for net in nets_in(models)), None)
+        return generators(device, self.seed)
 
     def see_to(self, errors: Sequence[str]) -> Fault | None:
         """After a task: give memory back, and tell what its errors say of the device.
@@ -153,6 +153,17 @@ class Trained:
             vars(model).pop("forward_iter", None)
 
 
+def keeping_generators(*models: Any) -> AbstractContextManager[Any]:
+    """Torch's generators afterwards as they were before, if there are nets."""
+    if not nets_in(models):
+        return nullcontext()
+    import torch
+
+    # Those of GPUs that nobody has used yet have no state to keep.
+    is_used = torch.cuda.is_available() and torch.cuda.is_initialized()
+    return torch.random.fork_rng(devices=range(torch.cuda.device_count()) if is_used else [])
+
+
 def park(model: Any) -> tuple[str, ...]:
     """Move the nets of a fitted estimator out of their devices' memory; the devices they were on."""
     if not (nets := nets_in(model)):
@@ -185,7 +196,9 @@ def free_memory() -> None:
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        # Not even that can be done once a device has failed this process.
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
 
 def nets_in(value: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.base import clone
 
 from skhpo._sklearn import take_rows
 from skhpo.evaluation._cross_validation import Call
-from skhpo.evaluation._nets import Fault, NetTask, Trained, fault_in, free_memory, nets_in
+from skhpo.evaluation._nets import NetTask, Trained, fault_in, free_memory, nets_in
 from skhpo.evaluation._training import Training
 
 
@@ -35,31 +36,34 @@ def do_together(calls: Sequence[Call], *, nets: NetTask) -> dict[str, Any]:
     -------
     bundle : dict
         ``"outcomes"``, in the order of the calls, with None for those to be done again by themselves;
-        ``"reasons"`` why nets were trained one by one; ``"device_fault"``.
+        ``"reasons"`` why nets were trained one by one; ``"device_fault"``; ``"one_by_one"``, if it is a
+        task's own doing and is not to be tried again in halves.
     """
     calls = [_with_device(call, nets) for call in calls]
+    outcomes: list[dict[str, Any] | None] = []
     bundle = _Bundle(calls)
     try:
         bundle.train()
-    except Exception:
-        # What the device makes impossible.
-        return _failed(calls, bundle.reasons, nets.see_to([traceback.format_exc()]))
-    reasons, trained = bundle.reasons, bundle.trained
-    outcomes: list[dict[str, Any] | None] = []
-    for i, (function, args, options) in enumerate(calls):
-        more = {"trained": trained.pop(i)} if i in trained else {}
-        outcome = function(*args, **options, **more)
-        fault = outcome.pop("device_fault", None)
-        if len(calls) == 1:
-            return {"outcomes": [outcome], "reasons": reasons, "device_fault": fault}
-        if fault in ("device", "context"):
-            return _failed(calls, reasons, fault)
-        outcomes.append(None if fault == "memory" else outcome)
-    return {"outcomes": outcomes, "reasons": reasons, "device_fault": None}
-
-
-def _failed(calls: Sequence[Call], reasons: list[str], fault: Fault | None) -> dict[str, Any]:
-    return {"outcomes": [None] * len(calls), "reasons": reasons, "device_fault": fault}
+        for i, (function, args, options) in enumerate(calls):
+            more = {"trained": bundle.trained.pop(i)} if i in bundle.trained else {}
+            outcome = function(*args, **options, **more)
+            fault = outcome.pop("device_fault", None)
+            if len(calls) == 1:
+                return {"outcomes": [outcome], "reasons": [], "device_fault": fault}
+            if fault in ("device", "context"):
+                bundle.discard(len(outcomes))
+                return {
+                    "outcomes": [None] * len(calls),
+                    "reasons": bundle.reasons,
+                    "device_fault": fault,
+                    "one_by_one": fault == "context",
+                }
+            outcomes.append(None if fault == "memory" else outcome)
+    except BaseException:
+        bundle.discard(len(outcomes))
+        nets.see_to([traceback.format_exc()])
+        raise
+    return {"outcomes": outcomes, "reasons": bundle.reasons, "device_fault": None}
 
 
 def _with_device(call: Call, nets: NetTask) -> Call:
@@ -85,11 +89,24 @@ class _Bundle:
         self.reasons: list[str] = []
         tests: dict[int, tuple[np.ndarray, Any]] = {}
         for i, call in enumerate(calls if len(calls) > 1 else ()):
-            participant, reason = _participant(call, tests)
+            try:
+                participant, reason = _participant(call, tests)
+            except Exception:
+                # Whatever a model makes of its parameters comes out when it is trained alone.
+                continue
             if participant is None:
                 self.reasons.append(reason)
             else:
                 self._participants[i] = participant
+
+    def discard(self, n_done: int) -> None:
+        """Let go of the checkpoints of tasks after the first so many: who is done again begins anew.
+
+        What is trained in place is not what was kept any more.
+        """
+        for i, participant in self._participants.items():
+            if i >= n_done and participant.training is not None:
+                participant.training.discard()
 
     def train(self) -> None:
         """Train each group of nets that are of one architecture."""
@@ -130,8 +147,6 @@ class _Bundle:
         seconds = (time.perf_counter() - start) / len(own)
         for i, participant, state, output in zip(numbers, own, states, _outputs(own), strict=True):
             net = participant.member.net
-            if participant.training is not None:
-                participant.training.discard()
             memo = participant.memo(net, state)
             self.trained[i] = Trained(net, memo, seconds, participant.X_test, output)
 
@@ -191,13 +206,18 @@ def _participant(call: Call, tests: dict[int, tuple[np.ndarray, Any]]) -> tuple[
         return None, f"a {type(net).__name__} is no net by itself"
     if options["fit_params"]:
         return None, f"fit is given {', '.join(options['fit_params'])}"
+    if y is None and signature(net.fit).parameters["y"].default is Parameter.empty:
+        return None, "there is no target"
     nets.prepare(net)
     epochs, start = net.max_epochs, nets.seed
     memo: Callable[[Any, Any], Any] = _no_memo
     if training is not None:
         taken_up = training.take_up(net, nets.device)
         if taken_up is None:
-            return None, "models that are not trained in epochs, or not from where they were left"
+            return (
+                None,
+                "a checkpoint is gone, a training has ended by itself, or a validation set is drawn anew",
+            )
         epochs, start, memo = taken_up
     if (reason := reason_against(net)) is not None:
         return None, reason

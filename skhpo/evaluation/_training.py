@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from skhpo._sklearn import fit_and_score
 from skhpo.evaluation._checkpoints import Checkpoint, Checkpoints
-from skhpo.evaluation._nets import NetTask, Trained, park, unpark
+from skhpo.evaluation._nets import NetTask, Trained, fault_in, park, unpark
 from skhpo.evaluation.adapters import Adapter
 from skhpo.evaluation.adapters._base import fit
 from skhpo.evaluation.adapters._skorch import Skorch
@@ -150,27 +151,36 @@ def train_and_score(
             memo = training.train(model, X, y, fit_params, device=None if nets is None else nets.device)
             fitted.append((model, memo, fit_params))
             return
-        with nullcontext() if nets is None else nets.seeded(model):
-            fit(model, X, y, fit_params)
+        fit(model, X, y, fit_params)
 
     try:
         with ExitStack() as stack:
+            if nets is not None:
+                # What a scorer draws is the task's own as well.
+                stack.enter_context(nets.seeded(estimator, options["parameters"]))
             outcome = fit_and_score(estimator, X, y, train_model=train, errors=errors, **options)
     except BaseException:
         if training is not None:
             training.discard()
+        if nets is not None:
+            nets.see_to([traceback.format_exc()])
         raise
     if trained is not None:
         outcome["fit_time"] = trained.seconds
+    fault = None if nets is None else nets.see_to(errors)
     # Outside the time that is taken of the fit.
     if training is not None:
-        if not fitted:
+        try:
+            if not fitted or fault in ("device", "context"):
+                training.discard()
+            else:
+                training.keep(*fitted.pop())
+        except Exception:
+            # Whatever a device raises that has failed by now; of all else the checkpoints tell by themselves.
+            if nets is None or fault_in(error := traceback.format_exc()) is None:
+                raise
             training.discard()
-        for model, memo, fit_params in fitted:
-            training.keep(model, memo, fit_params)
-    fitted.clear()
-    if nets is not None:
-        fault = nets.see_to(errors)
-        if nets.device is not None:
-            outcome["device_fault"] = fault
+            fault = nets.see_to([error])
+    if nets is not None and nets.device is not None:
+        outcome["device_fault"] = fault
     return outcome

@@ -118,19 +118,20 @@ class DeviceExecutor(Executor):
         self._place: dict[Any, _Device] = {}
         self._was_alone: set[Any] = set()
         self._was_moved: set[Any] = set()
+        self._is_mixed = False
         self.in_process = inner.in_process
 
     @property
     def n_workers(self) -> int:
-        """Workers, as far as there are slots for nets; tasks without a net take none.
+        """Workers, as far as there are slots for nets, so that no task is chosen before it can begin.
 
-        So a task is never chosen before it can begin.
+        Where there are tasks without nets, which take no slot, all workers, and one net may wait.
         """
-        if not self._left():
-            return self._inner.n_workers
+        if self._is_mixed or not self._left():
+            # The next may be one without a net; if it is not, it waits, and nobody else is chosen.
+            return self.n_running if self._waiting else self._inner.n_workers
         n_slots = sum(device.n_slots for device in self._left())
-        n_without = sum(token not in self._place for token in self._calls) - len(self._waiting)
-        return min(self._inner.n_workers, n_slots + n_without)
+        return min(self._inner.n_workers, n_slots)
 
     def submit(self, token: Any, call: Call) -> None:
         """Start a task when there is a slot for it."""
@@ -140,6 +141,7 @@ class DeviceExecutor(Executor):
             self._waiting.append(token)
             self._start_more()
         else:
+            self._is_mixed = True
             self._inner.submit(token, call)
 
     def wait(self) -> tuple[Any, Callable[[], Any]]:
@@ -151,6 +153,12 @@ class DeviceExecutor(Executor):
             If there is work and no device left for it.
         """
         while True:
+            if self._waiting and not self._left():
+                names = ", ".join(self._devices)
+                raise RuntimeError(
+                    f"All devices of this search have failed: {names}. With storage= it can be continued "
+                    "when they are well."
+                )
             token, retrieve = self._inner.wait()
             device = self._place.pop(token, None)
             outcome: Callable[[], Any]
@@ -213,6 +221,7 @@ class DeviceExecutor(Executor):
             return
         device.is_lost = True
         self._waiting.extendleft(device.to_be_alone)
+        self._was_alone -= set(device.to_be_alone)
         device.to_be_alone.clear()
         others = ", ".join(other.name for other in self._left()) or "no other"
         warn_user(
@@ -221,16 +230,11 @@ class DeviceExecutor(Executor):
 
     def _start_more(self) -> None:
         """Start what there are slots for."""
-        if self._waiting and not self._left():
-            raise RuntimeError(
-                "All devices of this search have failed: "
-                f"{', '.join(self._devices)}. With storage= it can be continued when they are well."
-            )
         for device in self._left():
             if device.to_be_alone and not device.running:
                 # Popped only when it ends: until then the device takes nothing else.
                 self._start(device.to_be_alone[0], device)
-        while self._waiting:
+        while self._waiting and self._left():
             device = max(self._left(), key=lambda device: device.n_free)
             if device.n_free <= 0:
                 return
@@ -242,7 +246,7 @@ class DeviceExecutor(Executor):
         call = on_device(
             self._calls[token],
             device.name,
-            is_shared=device.n_slots > 1 and not self.in_process,
+            is_shared=not self.in_process and self._inner.n_workers > 1,
             may_exit=not self.in_process,
         )
         self._inner.submit(token, call)

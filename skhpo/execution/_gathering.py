@@ -37,6 +37,9 @@ class GatheringExecutor(Executor):
     @property
     def n_workers(self) -> int:
         """As many tasks as fill the workers with bundles; none more while one waits that takes a worker."""
+        if self._ended:
+            # Whoever is asked next is to know of them.
+            return self.n_running
         if any(not wants_device(self._calls[token]) for token in self._waiting):
             return self.n_running
         return self._inner.n_workers * self._size
@@ -65,7 +68,7 @@ class GatheringExecutor(Executor):
                     self._halve(tokens)
                 continue
             self._tell(bundle["reasons"])
-            self._take_apart(tokens, bundle["outcomes"])
+            self._take_apart(tokens, bundle["outcomes"], bundle.get("one_by_one", False))
         token, outcome = self._ended.popleft()
         del self._calls[token]
         self.n_running -= 1
@@ -92,10 +95,10 @@ class GatheringExecutor(Executor):
             self._waiting.remove(token)
         return tokens
 
-    def _take_apart(self, tokens: tuple[Any, ...], outcomes: list[Any]) -> None:
+    def _take_apart(self, tokens: tuple[Any, ...], outcomes: list[Any], one_by_one: bool) -> None:
         """What came of each; None is to be done again, by itself or in halves if it is all of them."""
         again = [token for token, outcome in zip(tokens, outcomes, strict=True) if outcome is None]
-        if len(again) == len(tokens):
+        if len(again) == len(tokens) and not one_by_one:
             self._halve(tokens)
             return
         self._parts.extend((token,) for token in again)

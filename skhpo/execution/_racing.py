@@ -105,7 +105,7 @@ class FoldRace:
             return
         self._complete.append(own)
         if self._best is not None:
-            self._variances.append(float(np.var(own - self._best, ddof=1)))
+            self._note(float(np.var(own - self._best, ddof=1)))
         if self._best is None or own.mean() > self._best.mean():
             self._best, self.incumbent = own, candidate
 
@@ -132,8 +132,13 @@ class FoldRace:
         is_out = shortfall < -_quantile(self._alpha, nu0 + k - 1) * error
         if is_out and k > 1:
             # Of those who come to their end there may be few.
-            self._variances.append(squares / (k - 1))
+            self._note(squares / (k - 1))
         return is_out
+
+    def _note(self, variance: float) -> None:
+        # Who is the incumbent in all but name does not tell how others differ from it.
+        if variance > 0:
+            self._variances.append(variance)
 
 
 @cache

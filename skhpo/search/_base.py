@@ -25,7 +25,7 @@ from skhpo._sklearn import (
     fit_context,
 )
 from skhpo._warnings import warn_user
-from skhpo.evaluation import CrossValidation, Objective
+from skhpo.evaluation import CrossValidation, Objective, keeping_generators
 from skhpo.execution import Never, ProgressLines, Proposals, Timeout, open_executor, run
 from skhpo.journal import MemoryJournal, open_journal
 from skhpo.samplers import GridSampler, Sampler
@@ -212,6 +212,8 @@ class BaseSampledSearchCV(SearchCVParts):
         # Checkpoints outlive the workers, which may still be writing one when they are killed.
         devices = Devices.of(self.devices)
         with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout, devices) as executor:
+            # Threads share them, and put them back in whatever order they end.
+            stack.enter_context(keeping_generators(inputs.estimator, list(proposals.choices())))
             n_left = None if n_fits is None else n_fits - sum(isinstance(e, Evaluation) for e in journal.past)
             contexts.begin_search(n_left, proposals.choices())
             evaluation = plan.evaluation(

@@ -13,9 +13,9 @@ X, y    (K, B, ...)   a batch for each net
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import torch
@@ -32,6 +32,9 @@ DROPOUTS: dict[type[nn.Module], int | None] = {
     nn.Dropout3d: 3,
 }
 """Kinds of dropout whose rate may differ from net to net, and how many axes follow the channels'."""
+
+_FALLBACK = Lock()
+"""Held by who has set torch's own switch, which all threads share."""
 
 _PROBED_ROWS = 32
 """Rows of each net's first batch on which it is tried whether the nets are one model."""
@@ -153,7 +156,7 @@ class Stack:
             Where ``vmap`` does not take the module, or where a row's loss is not its own.
         """
         X, y = X[:, :_PROBED_ROWS], y[:, :_PROBED_ROWS]
-        with seeded(0, device), reasons():
+        with seeded(0, device), reasons(), _without_fallback():
             alone = _Step(
                 self.nets[0], _replaced(self.nets[0].module_, self.rates, _zero), self.nets[0].criterion_
             )
@@ -294,16 +297,28 @@ def _zero(p: float, n_spatial: int | None) -> nn.Module:
 
 @contextmanager
 def reasons() -> Iterator[None]:
-    """What torch raises or warns of, as a reason; what is wrong with the device stays what it is."""
+    """What torch raises, as a reason; what is wrong with the device stays what it is."""
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
+        yield
     except (torch.cuda.OutOfMemoryError, CannotTogether):
         raise
     except (RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError, IndexError) as error:
         if "CUDA error" in str(error) or "CUBLAS_STATUS" in str(error):
             raise
         raise CannotTogether(f"torch does not make one model of them: {error}") from error
-    if any("performance drop" in str(warning.message) for warning in caught):
-        raise CannotTogether("vmap runs a part of the module one net after the other")
+
+
+@contextmanager
+def _without_fallback() -> Iterator[None]:
+    """Have ``vmap`` raise where it would run a part of the module one net after the other.
+
+    It only warns of it, and warnings cannot be looked at without disturbing those of other threads.
+    """
+    functorch: Any = torch._C._functorch  # not public, and the only place where this can be asked for
+    with _FALLBACK:
+        was_enabled = functorch._is_vmap_fallback_enabled()
+        functorch._set_vmap_fallback_enabled(False)
+        try:
+            yield
+        finally:
+            functorch._set_vmap_fallback_enabled(was_enabled)

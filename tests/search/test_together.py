@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skhpo import ASHASearchCV, HyperbandSearchCV, SearchCV
+from skhpo.samplers import RandomSampler
 from tests.search.helpers import assert_same_results
 
 torch = pytest.importorskip("torch")
@@ -179,6 +180,67 @@ def test_a_group_that_is_too_large_is_halved(monkeypatch, trained_together):
     together = search(devices=Devices(["cpu"], together=32)).fit(X, y)
     assert trained_together == [6, 6, 6, 6]
     np.testing.assert_allclose(scores(together), scores(alone), rtol=1e-4)
+
+
+def loss_of_class(model, X, y):
+    return float(np.log(model.predict_proba(X)[np.arange(len(y)), y] + 1e-9).mean())
+
+
+@pytest.mark.parametrize("message", ["uncorrectable ECC error encountered", "out of memory"])
+@pytest.mark.parametrize("at", [20, 50])
+def test_a_bundle_that_is_done_again_begins_where_it_began(at, message):
+    """Nets are trained on in place; a fault before all are scored must not have them trained twice."""
+    n_calls = 0
+
+    def fails_once(model, X, y):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == at:
+            raise RuntimeError(f"CUDA error: {message}")
+        return loss_of_class(model, X, y)
+
+    options = {"cls": HyperbandSearchCV, "max_resources": 9, "n_iter": None, "refit": False}
+    devices = Devices({"cpu:0": 1, "cpu:1": 1}, together=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = search(**options, scoring=loss_of_class).fit(X, y)
+        fitted = search(**options, scoring=fails_once, devices=devices).fit(X, y)
+    assert n_calls > at
+    np.testing.assert_allclose(
+        fitted.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], rtol=1e-3
+    )
+
+
+def test_torch_generators_are_left_alone():
+    for devices in (None, TOGETHER):
+        state = torch.get_rng_state()
+        search(net(module=Plain, iterator_train__shuffle=True), devices=devices, refit=False).fit(X, y)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_a_scorer_draws_is_the_candidates_own():
+    def draws(model, X, y):
+        return float(torch.rand(1))
+
+    first, again = search(scoring=draws, refit=False).fit(X, y), search(scoring=draws, refit=False).fit(X, y)
+    assert_same_results(first.cv_results_, again.cv_results_)
+    assert len(set(scores(first))) == 8
+
+
+def test_a_sampler_is_asked_when_all_of_a_bundle_are_told():
+    asked = []
+
+    class Watching(RandomSampler):
+        def _propose(self, n, pending, rng):
+            asked.append(8 - len(pending))
+            return super()._propose(n, pending, rng)
+
+    one_fold = [(np.arange(200), np.arange(200, 300))]
+    search(n_iter=16, cv=one_fold, sampler=Watching(), devices=Devices(None, together=8), refit=False).fit(
+        X, y
+    )
+    # The second bundle is asked for like the first, with nobody of the first pending.
+    assert asked == [8, 7, 6, 5, 4, 3, 2, 1] * 2
 
 
 def test_a_journal_goes_on_one_by_one(tmp_path):

@@ -133,7 +133,7 @@ class Named(NeuralNetClassifier):
 
 def net(cls=NeuralNetClassifier, **options):
     settings = {"criterion": nn.CrossEntropyLoss, "verbose": 0, "batch_size": 16, "max_epochs": 1}
-    return cls(Net, **{**settings, **options})
+    return cls(**{"module": Net, **settings, **options})
 
 
 @pytest.fixture(scope="module")
@@ -275,8 +275,23 @@ def test_what_the_device_does_is_no_reason():
             raise RuntimeError(message)
     with pytest.raises(torch.cuda.OutOfMemoryError), reasons():
         raise torch.cuda.OutOfMemoryError("of memory")
-    with pytest.raises(CannotTogether, match="one net after the other"), reasons():
-        warnings.warn("There is a performance drop because we have not yet implemented it", stacklevel=1)
+
+
+def test_what_vmap_does_one_net_after_the_other_is_refused(data):
+    class Counting(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(data[0].shape[1], 3)
+
+        def forward(self, X):
+            return self.layer(X) + torch.histc(X.detach(), 3)
+
+    members = [member(data, start, module=Counting) for start in (0, 1)]
+    before = warnings.showwarning, warnings._showwarnmsg_impl, list(warnings.filters)
+    with pytest.raises(CannotTogether, match="histc"):
+        train_together(members)
+    assert (warnings.showwarning, warnings._showwarnmsg_impl, list(warnings.filters)) == before
+    assert torch._C._functorch._is_vmap_fallback_enabled()
 
 
 def test_data_that_are_no_arrays_are_apart(data):

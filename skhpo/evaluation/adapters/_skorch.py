@@ -83,7 +83,7 @@ class Skorch(Adapter):
         self, model: Any, resource: int, X: Any, y: Any, fit_params: Mapping[str, Any], seed: int
     ) -> Memo | None:
         """Initialise and fit from a seed."""
-        with generators(model, seed) as device:
+        with generators(model.device, seed) as device:
             stretch = _Stretch(model, device)
             if obstacle(model) is None:
                 # Found before the method of the class, and gone when it is called.
@@ -106,7 +106,7 @@ class Skorch(Adapter):
             return memo
         tighten(model)
         memo.kept.give_back(model)
-        with generators(model, memo.generators) as device:
+        with generators(model.device, memo.generators) as device:
             stretch = _Stretch(model, device, memo.split)
             tell_continue(model, X, y)
             # How callbacks end a training, here as in skorch's own fit. And pickled optimizers have lost
@@ -199,14 +199,14 @@ def _redraws(net: Any) -> bool:
 
 
 @contextmanager
-def generators(net: Any, start: int | TorchState) -> Iterator[Any]:
-    """Torch's generators at a seed or state for a while; yields the net's device.
+def generators(name: str | None, start: int | TorchState) -> Iterator[Any]:
+    """Torch's generators at a seed or state for a while, of the CPU and a net's device, which is yielded.
 
     A state that has none for the net's device, since it was of another one, seeds it from the CPU's.
     """
     import torch
 
-    device = torch.device(net.device or "cpu")
+    device = torch.device(name or "cpu")
     is_cuda = device.type == "cuda" and torch.cuda.is_available()
     index = torch.cuda.current_device() if is_cuda and device.index is None else device.index
     device = torch.device("cuda", index) if is_cuda else torch.device("cpu")

@@ -187,7 +187,7 @@ def test_a_device_state_is_not_needed_on_the_cpu(device, tensors):
     torch.manual_seed(3)
     start = TorchState(torch.get_rng_state().numpy(), device)
     expected = torch.rand(4)
-    with generators(net(), start) as found:
+    with generators(net().device, start) as found:
         assert found == torch.device("cpu")
         assert torch.equal(torch.rand(4), expected)
 
