@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import warnings
 from abc import abstractmethod
 from contextlib import ExitStack
 from numbers import Integral, Real
@@ -212,8 +213,10 @@ class BaseSampledSearchCV(SearchCVParts):
         # Checkpoints outlive the workers, which may still be writing one when they are killed.
         devices = Devices.of(self.devices)
         with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout, devices) as executor:
-            # Threads share them, and put them back in whatever order they end.
+            # Threads share these, and put them back in whatever order they end.
             stack.enter_context(keeping_generators(inputs.estimator, list(proposals.choices())))
+            if executor.in_process and executor.n_workers > 1:
+                stack.enter_context(warnings.catch_warnings())
             n_left = None if n_fits is None else n_fits - sum(isinstance(e, Evaluation) for e in journal.past)
             contexts.begin_search(n_left, proposals.choices())
             evaluation = plan.evaluation(

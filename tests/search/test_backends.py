@@ -196,3 +196,11 @@ def test_a_hundred_deaths_in_a_row_do_not_end_a_search(data):
         search.fit(*data)
     assert is_right(search.cv_results_, *data) == 50
     assert search.best_params_ == {"x": 1}
+
+
+def test_filters_of_warnings_are_left_alone_by_threads(iris):
+    before = list(warnings.filters), warnings.showwarning
+    with joblib.parallel_config("threading"):
+        for seed in range(5):
+            SearchCV(SVC(), SPACE, n_iter=8, n_jobs=4, cv=3, random_state=seed).fit(*iris)
+    assert (list(warnings.filters), warnings.showwarning) == before
