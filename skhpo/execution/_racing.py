@@ -48,7 +48,8 @@ class FoldRace:
     alpha : float, default=0.1
     margin : float, default=0.1
         By how many standard errors of the incumbent a candidate must be able to be better: what is as good as
-        the incumbent is not worth its folds. Who leads on the folds so far goes on in any case.
+        the incumbent is not worth its folds. Who leads on the folds so far goes on in any case; whose scores
+        are the incumbent's very own is given up after half of the folds, but three at least.
     prior_weight : float, default=4
         nu0.
 
@@ -117,6 +118,9 @@ class FoldRace:
         k, dbar = len(d), float(d.mean())
         if dbar > 0:
             return False
+        if not d.any():
+            # The incumbent in all but name, so it seems, as on a plateau; its differences have no variance.
+            return k >= max(3, self._K / 2)
         shortfall = dbar - self._margin * float(best.std(ddof=1)) / math.sqrt(self._K)
         squares = float(((d - dbar) ** 2).sum())
         if self._variances:

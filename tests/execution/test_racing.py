@@ -73,7 +73,15 @@ def test_who_leads_on_its_folds_goes_on():
     complete(race, 0, [0.7, 0.9, 0.75, 0.85])
     complete(race, 1, [0.7, 0.9, 0.75, 0.8])
     assert run_through(race, 2, np.array([0.7, 0.9, 0.75, 0.85]) + 1e-6) == 4
-    assert run_through(race, 3, np.array([0.7, 0.9, 0.75, 0.85])) == 1
+    assert run_through(race, 3, np.array([0.7, 0.9, 0.75, 0.85]) - 1e-6) == 1
+
+
+@pytest.mark.parametrize(("n_folds", "n_seen"), [(3, 3), (5, 3), (6, 3), (10, 5)])
+def test_the_incumbent_again_is_given_up_half_way(n_folds, n_seen):
+    scores = np.random.default_rng(0).random(n_folds)
+    race = FoldRace(n_folds)
+    assert run_through(race, 0, scores) == n_folds
+    assert run_through(race, 1, scores) == n_seen
 
 
 def test_candidates_that_are_the_incumbent_again_do_not_count_for_the_variance():
