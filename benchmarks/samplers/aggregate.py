@@ -5,17 +5,18 @@ Notation
 T, S, R : number of tasks, of samplers and of seeds
 r       : (T, S, R), normalised regret = (truth - optimum) / (median of random points - optimum);
           0 is the best that is known, 1 a random point; NaN where a run is missing
-floor   : regrets below it are called equal to it
+floor   : (T,) or a number; regrets of a task below it are called equal to it
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
 
-FLOOR = 1e-4
+Floor: TypeAlias = float | np.ndarray
 
 
 def normalised(truth: np.ndarray, optimum: float, typical: float) -> np.ndarray:
@@ -23,6 +24,11 @@ def normalised(truth: np.ndarray, optimum: float, typical: float) -> np.ndarray:
     if not typical > optimum:
         raise ValueError(f"A random point must be worse than the optimum, got {typical} and {optimum}.")
     return np.maximum(np.asarray(truth) - optimum, 0.0) / (typical - optimum)
+
+
+def floored(r: np.ndarray, floor: Floor) -> np.ndarray:
+    """Regrets (T, ...) that are no less than their task's floor."""
+    return np.maximum(r, np.reshape(floor, (-1, *[1] * (r.ndim - 1))))
 
 
 def mean_over_tasks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,20 +54,20 @@ def complete(r: np.ndarray) -> np.ndarray:
     return np.isfinite(r).all(axis=(0, 1))
 
 
-def mean_ranks(r: np.ndarray, floor: float = FLOOR) -> np.ndarray:
+def mean_ranks(r: np.ndarray, floor: Floor) -> np.ndarray:
     """Mean rank (S,), 1 for the best, over tasks and complete seeds; equals share their ranks."""
-    r = np.maximum(r[:, :, complete(r)], floor)
+    r = floored(r[:, :, complete(r)], floor)
     if r.size == 0:
         return np.full(r.shape[1], np.nan)
     return rankdata(r, axis=1).mean(axis=(0, 2))
 
 
-def wins(r: np.ndarray, floor: float = FLOOR) -> np.ndarray:
+def wins(r: np.ndarray, floor: Floor) -> np.ndarray:
     """Number of tasks (S,) at which a sampler's mean over complete seeds is the least; equals share one."""
     r = r[:, :, complete(r)]
     if r.size == 0:
         return np.full(r.shape[1], np.nan)
-    means = np.maximum(r.mean(axis=2), floor)
+    means = floored(r.mean(axis=2), floor)
     best = means == means.min(axis=1, keepdims=True)
     return (best / best.sum(axis=1, keepdims=True)).sum(axis=0)
 
@@ -84,10 +90,10 @@ class Pair:
     worse: int
 
 
-def compare(a: np.ndarray, b: np.ndarray, floor: float = FLOOR) -> Pair:
+def compare(a: np.ndarray, b: np.ndarray, floor: Floor) -> Pair:
     """Regrets (T, R) of two samplers, seed by seed."""
     both = np.isfinite(a + b).all(axis=0)
-    gap = np.log10(np.maximum(a[:, both], floor)) - np.log10(np.maximum(b[:, both], floor))
+    gap = np.log10(floored(a[:, both], floor)) - np.log10(floored(b[:, both], floor))
     mean, error = mean_over_tasks(gap[:, None, :])
     by_task = gap.mean(axis=1) if both.any() else np.zeros(0)
     return Pair(float(mean[0]), float(error[0]), int((by_task < 0).sum()), int((by_task > 0).sum()))

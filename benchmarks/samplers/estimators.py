@@ -40,10 +40,6 @@ def auc_loss(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.nda
     return 1.0 - float(roc_auc_score(y, model.predict_proba(X)[:, 1]))
 
 
-def error_rate(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
-    return float((model.predict(X) != y).mean())
-
-
 def brier(model: BaseEstimator, X: np.ndarray, y: np.ndarray, y_train: np.ndarray) -> float:
     one_hot = y[:, None] == model.classes_
     return float(((model.predict_proba(X) - one_hot) ** 2).sum(axis=1).mean())

@@ -19,7 +19,7 @@ from .axes import at
 from .models import TABLES, TASKS, ModelTask
 
 STEPS = 65535
-N_RANDOM, N_SEARCH = 500, 500
+N_RANDOM, N_SEARCH, N_POLISH, N_STARTS = 500, 500, 250, 4
 
 
 def _losses(task: ModelTask, u: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def _losses(task: ModelTask, u: np.ndarray) -> np.ndarray:
     return task.repeated_fold_losses(at(task.axes, (u / STEPS).tolist()))
 
 
-def make_table(task: ModelTask, n_random: int, n_search: int) -> dict[str, np.ndarray]:
+def make_table(task: ModelTask, n_random: int, n_search: int, n_polish: int) -> dict[str, np.ndarray]:
     """Positions (n, d) and losses (n, splits, folds): random points, then the search."""
     rng = np.random.default_rng(0)
     d = len(task.axes)
@@ -35,20 +35,24 @@ def make_table(task: ModelTask, n_random: int, n_search: int) -> dict[str, np.nd
     losses = [_losses(task, u) for u in U]
     means = np.array([loss.mean() for loss in losses])
     rows = list(U)
-    # A few starts, as the best of the random points may lie in a valley that is not the deepest.
-    n_starts = 4
-    for start in np.argsort(means, kind="stable")[:n_starts]:
-        best, least = U[start], means[start]
-        n_steps = n_search // n_starts
+
+    def descend(start: int, n_steps: int, widest: float) -> None:
+        """Add rows: steps from one of them to whatever is better, ever shorter ones."""
+        best, least = rows[start], losses[start].mean()
         for k in range(n_steps):
-            width = 0.3 * 0.01 ** (k / n_steps)
+            width = widest * 0.01 ** (k / n_steps)
             moved = rng.random(d) < max(0.4, 1.0 / d)
             u = np.rint(best + moved * width * STEPS * rng.standard_normal(d))
-            u = np.clip(u, 0, STEPS).astype(int)
-            losses.append(_losses(task, u))
-            rows.append(u)
+            rows.append(np.clip(u, 0, STEPS).astype(int))
+            losses.append(_losses(task, rows[-1]))
             if losses[-1].mean() <= least:
-                best, least = u, losses[-1].mean()
+                best, least = rows[-1], losses[-1].mean()
+
+    # A few starts, as the best of the random points may lie in a valley that is not the deepest; at last
+    # from the best of all, closely.
+    for start in np.argsort(means, kind="stable")[:N_STARTS]:
+        descend(int(start), n_search // N_STARTS, 0.3)
+    descend(int(np.argmin([loss.mean() for loss in losses])), n_polish, 0.1)
     return {
         "positions": np.array(rows, dtype=np.uint16),
         "losses": np.array(losses, dtype=np.float32),
@@ -68,7 +72,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for name in arguments.tasks or absent:
         start = time.process_time()
         task = TASKS[name](0)
-        table = make_table(task, N_RANDOM, N_SEARCH)
+        table = make_table(task, N_RANDOM, N_SEARCH, N_POLISH)
         np.savez_compressed(
             TABLES / f"{name}.npz",
             positions=table["positions"],

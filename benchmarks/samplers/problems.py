@@ -1,7 +1,8 @@
 """Models, data and ranges of the real tasks.
 
 Ranges are those that a practitioner would write, in the units of the estimator; data are small enough for
-five folds in about a tenth of a second. Losses are 1 - AUC, error rates and Brier scores for classes; for
+five folds in about a tenth of a second. Losses are 1 - AUC and Brier scores for classes, as
+an error rate takes few values and its least is met by chance; for
 numbers the root mean squared error over that of predicting the mean, never more than 2.
 """
 
@@ -112,10 +113,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "knn-digits",
+        "neighbours-digits",
         partial(models.bundled, load_digits, 400),
         models.knn,
-        models.error_rate,
+        models.brier,
         [
             integer("n_neighbors", 1, 50, log=True),
             categorical("weights", ["uniform", "distance"]),
@@ -158,10 +159,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "noisy-svc-moons",
+        "noisy-svc-wide",
         models.wide_moons,
         models.svc,
-        models.error_rate,
+        models.auc_loss,
         [
             real("C", 1e-2, 1e3, log=True),
             real("gamma", 1e-4, 1e1, log=True),
@@ -281,10 +282,10 @@ PROBLEMS = (
         is_classification=False,
     ),
     Problem(
-        "sgd-classes",
-        partial(models.informative, 400, 24, 0.1, 13, classes=3),
+        "sgd-informative",
+        partial(models.informative, 400, 24, 0.1, 13),
         models.sgd,
-        models.error_rate,
+        models.auc_loss,
         [
             categorical("loss", ["hinge", "log_loss", "modified_huber"]),
             categorical("penalty", ["l2", "l1", "elasticnet"]),

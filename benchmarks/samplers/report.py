@@ -27,7 +27,6 @@ class Report:
     seeds : int
     versions : mapping
         Today's version of each sampler that is installed.
-    floor : float
     """
 
     results: Results
@@ -35,7 +34,11 @@ class Report:
     samplers: Sequence[str]
     seeds: int
     versions: Mapping[str, str]
-    floor: float = aggregate.FLOOR
+
+    @cached_property
+    def floor(self) -> np.ndarray:
+        """Floor (T,) of each task."""
+        return np.array([registry()[name](0).floor for name in self.tasks])
 
     @cached_property
     def _records(self) -> dict[tuple[str, str, int], list[Record]]:
@@ -83,7 +86,7 @@ class Report:
         return self.curves(n)[..., -1]
 
     def log_regret(self, r: np.ndarray) -> np.ndarray:
-        return np.log10(np.maximum(r, self.floor))
+        return np.log10(aggregate.floored(r, self.floor))
 
     def own_time(self, n: int) -> np.ndarray:
         """Mean CPU milliseconds (S,) for each of the first n suggestions."""
@@ -98,7 +101,7 @@ class Report:
         """The same for the samplers alone that have a seed with all of the tasks after n evaluations."""
         has = np.isfinite(self.regret(n)).all(axis=0).any(axis=1)
         kept = [sampler for sampler, there in zip(self.samplers, has, strict=True) if there]
-        return Report(self.results, self.tasks, kept, self.seeds, self.versions, self.floor)
+        return Report(self.results, self.tasks, kept, self.seeds, self.versions)
 
     def print(self, title: str, checkpoints: Sequence[int]) -> None:
         """One table for each checkpoint, and each of ours against its family."""

@@ -42,11 +42,14 @@ class Task(ABC):
         Whether a loss may differ from the truth.
     knows_optimum : bool
         Whether the optimum is a theorem and not a finding.
+    floor : float
+        Normalised regrets below it are called equal to it.
     """
 
     axes: list[Axis]
     seed: int
     knows_optimum: ClassVar[bool] = True
+    floor: ClassVar[float] = 1e-4
 
     @property
     @abstractmethod

@@ -40,18 +40,26 @@ def test_means_and_errors():
 
 def test_ranks_share_what_is_equal():
     # Task 1: (1, 2.5, 2.5) and (2, 3, 1). Task 2: (2, 1, 3) and (1.5, 3, 1.5).
-    np.testing.assert_allclose(aggregate.mean_ranks(R), [6.5 / 4, 9.5 / 4, 8 / 4])
+    np.testing.assert_allclose(aggregate.mean_ranks(R, 1e-4), [6.5 / 4, 9.5 / 4, 8 / 4])
 
 
 def test_wins_are_those_of_the_means():
     # Means of task 1: 0.2, 0.3, 0.2. Of task 2: 0.3, 0.2, 0.5.
-    np.testing.assert_allclose(aggregate.wins(np.round(R, 6)), [0.5, 1.0, 0.5])
+    np.testing.assert_allclose(aggregate.wins(np.round(R, 6), 1e-4), [0.5, 1.0, 0.5])
 
 
 def test_below_the_floor_all_is_equal():
     tiny = np.array([[[1e-9], [1e-6], [1e-2]]])
-    np.testing.assert_allclose(aggregate.mean_ranks(tiny), [1.5, 1.5, 3.0])
-    np.testing.assert_allclose(aggregate.wins(tiny), [0.5, 0.5, 0.0])
+    np.testing.assert_allclose(aggregate.mean_ranks(tiny, 1e-4), [1.5, 1.5, 3.0])
+    np.testing.assert_allclose(aggregate.wins(tiny, 1e-4), [0.5, 0.5, 0.0])
+
+
+def test_each_task_has_its_own_floor():
+    two = np.array([[[1e-5], [5e-4]], [[1e-5], [5e-4]]])
+    floor = np.array([1e-4, 1e-3])
+    np.testing.assert_allclose(aggregate.mean_ranks(two, floor), [1.25, 1.75])
+    np.testing.assert_allclose(aggregate.wins(two, floor), [1.5, 0.5])
+    assert aggregate.compare(two[:, 0], two[:, 1], floor).difference == pytest.approx(np.log10(1 / 5) / 2)
 
 
 def test_seeds_that_are_not_complete_count_nowhere():
@@ -60,14 +68,14 @@ def test_seeds_that_are_not_complete_count_nowhere():
     mean, error = aggregate.mean_over_tasks(holes)
     np.testing.assert_allclose(mean, [0.3, 0.25, 0.35])
     assert np.isnan(error[0])
-    np.testing.assert_allclose(aggregate.mean_ranks(holes), [3 / 2, 3.5 / 2, 5.5 / 2])
-    assert np.isnan(aggregate.mean_ranks(np.full((2, 3, 2), NAN))).all()
+    np.testing.assert_allclose(aggregate.mean_ranks(holes, 1e-4), [3 / 2, 3.5 / 2, 5.5 / 2])
+    assert np.isnan(aggregate.mean_ranks(np.full((2, 3, 2), NAN), 1e-4)).all()
 
 
 def test_pairs():
     a, b = np.array([[0.1, 0.01], [0.001, 0.001]]), np.array([[1.0, 0.1], [0.001, 0.01]])
     # Gaps of log10: (-1, -1) and (0, -1); by seed -0.5 and -1.
-    pair = aggregate.compare(a, b)
+    pair = aggregate.compare(a, b, 1e-4)
     assert (pair.difference, pair.error) == (pytest.approx(-0.75), pytest.approx(0.25))
     assert (pair.better, pair.worse) == (2, 0)
 

@@ -86,8 +86,8 @@ def test_evaluations_are_made_once_for_exactly_these_parameters(tmp_path):
 
 def test_rows_of_a_table_are_what_was_evaluated():
     tree = task("noisy-tree-cancer")
-    table = make_table(tree, n_random=8, n_search=8)
-    assert table["losses"].shape == (16, models.REPEATS, 5)
+    table = make_table(tree, n_random=8, n_search=8, n_polish=2)
+    assert table["losses"].shape == (18, models.REPEATS, 5)
     assert table["n_random"] == 8
     u = table["positions"][11].astype(int)
     np.testing.assert_allclose(
