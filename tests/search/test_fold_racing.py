@@ -136,9 +136,10 @@ def test_who_fails_is_told_of_as_ever():
     space = {"x": [0.1, 0.9, 0.2]}
     with pytest.warns(FitFailedWarning, match="4 fits failed out of a total of 11"):
         fitted = SearchCV(FailsAbove(), space, n_iter=None, cv=4, fold_racing=True).fit(X, y)
-    assert np.isnan(fitted.cv_results_["mean_test_score"]).tolist() == [False, True, False]
-    # The last scores as the first, and is given up after three of four folds.
+    # The failed one is brought to its end; the last scores as the first, and is out after three of four.
     assert fitted.cv_results_["n_splits_evaluated"].tolist() == [4, 4, 3]
+    assert fitted.cv_results_["dropped"].tolist() == [False, False, True]
+    assert np.isnan(fitted.cv_results_["mean_test_score"]).tolist() == [False, True, True]
 
 
 def test_what_is_refused():
