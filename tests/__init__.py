@@ -1,0 +1,1 @@
+"""Tests; a package, so that no other of this name, which some distributions install, is found first."""
