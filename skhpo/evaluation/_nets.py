@@ -103,9 +103,9 @@ class NetTask:
         A process whose use of the device is spoilt for good is ended here if it may be: what comes next
         would fail in it whatever it is.
         """
-        fault = next((fault for text in errors if (fault := fault_in(text)) is not None), None)
+        text, fault = next(((e, fault) for e in errors if (fault := fault_in(e)) is not None), ("", None))
         if fault == "context" and self.may_exit:
-            print(errors[0], file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
             os._exit(1)
         if fault == "memory" or self.is_shared:
             free_memory()
