@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -24,9 +25,12 @@ def fail(message):
     raise RuntimeError(message)
 
 
-def sleep_for(seconds):
-    time.sleep(seconds)
-    return seconds
+def exists_in_time(path):
+    for _ in range(6000):
+        if Path(path).exists():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def routing_is_on():
@@ -68,14 +72,14 @@ def test_results_come_back_under_their_tokens(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_results_come_in_the_order_of_completion(backend):
+def test_results_come_in_the_order_of_completion(backend, tmp_path):
     with joblib.parallel_config(backend=backend), open_executor(2) as executor:
-        for token, warm_up in enumerate([0.0, 0.0]):
-            executor.submit(token, (sleep_for, (warm_up,), {}))
-        drain(executor)
-        executor.submit("slow", (sleep_for, (1.0,), {}))
-        executor.submit("fast", (sleep_for, (0.0,), {}))
-        assert list(drain(executor)) == ["fast", "slow"]
+        executor.submit("slow", (exists_in_time, (str(tmp_path / "may end"),), {}))
+        executor.submit("fast", (square, (2,), {}))
+        token, _ = executor.wait()
+        assert token == "fast"
+        (tmp_path / "may end").touch()
+        assert drain(executor) == {"slow": True}
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "serial"])
