@@ -60,6 +60,7 @@ def do_together(calls: Sequence[Call], *, nets: NetTask) -> dict[str, Any]:
                 }
             outcomes.append(None if fault == "memory" else outcome)
     except BaseException:
+        # An interrupt too: whoever catches it may fit again in this process.
         bundle.discard(len(outcomes))
         nets.see_to([traceback.format_exc()])
         raise

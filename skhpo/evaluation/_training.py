@@ -160,6 +160,7 @@ def train_and_score(
                 stack.enter_context(nets.seeded(estimator, options["parameters"]))
             outcome = fit_and_score(estimator, X, y, train_model=train, errors=errors, **options)
     except BaseException:
+        # Whatever ends a task, an interrupt too, ends it in the middle of a training.
         if training is not None:
             training.discard()
         if nets is not None:

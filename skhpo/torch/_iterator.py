@@ -180,6 +180,7 @@ class TensorIterator(DataLoader):
         self._data = data
 
     def _batches(self) -> Iterator[Any]:
+        # Plain data have a length, which torch's type of a dataset does not.
         n, b = len(self.dataset), cast(int, self.batch_size)  # type: ignore[arg-type]
         pi, generator = None, self.generator
         if self._shuffle:
