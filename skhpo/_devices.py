@@ -1,11 +1,13 @@
-"""What a user may say of devices; what is made of it is execution's."""
+"""What several rooms say of devices: the user's choice of them, and the states of their generators."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,17 @@ class Devices:
     def of(cls, value: Any) -> Devices:
         """Whatever a search was given, as an object of this class."""
         return value if isinstance(value, cls) else cls(value)
+
+
+class GeneratorStates(NamedTuple):
+    """States of torch's generators.
+
+    Attributes
+    ----------
+    cpu : array of uint8
+    device : array of uint8 or None
+        Of the net's own device, where that is not the CPU.
+    """
+
+    cpu: np.ndarray
+    device: np.ndarray | None

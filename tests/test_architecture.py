@@ -18,7 +18,7 @@ ALLOWED = {
     "space": {"_records"},
     "schedulers": {"_records"},
     "torch": {"_devices", "_records", "_sklearn", "_warnings"},
-    "evaluation": {"_records", "_sklearn", "_warnings", "torch"},
+    "evaluation": {"_devices", "_records", "_sklearn", "_warnings", "torch"},
     "journal": {"_records"},
     "displays": {"_records"},
     "samplers": {"space"},

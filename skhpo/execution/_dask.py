@@ -138,6 +138,7 @@ class DaskWorkers(Workers):
         return max(1, n)
 
     # A plain attribute of other workers; here it changes as workers join.
+    # Read only, where the base class has an attribute: workers come and go.
     @property
     def can_kill(self) -> bool:  # type: ignore[override]
         """Whether all workers have a nanny, which starts them again."""

@@ -17,9 +17,10 @@ import torch
 from skorch.utils import is_pandas_ndframe
 from torch import Tensor, nn
 
+from skhpo._devices import GeneratorStates
 from skhpo.torch import _together_history as history
 from skhpo.torch._together_errors import CannotTogether
-from skhpo.torch._together_generators import Generators, GeneratorStates
+from skhpo.torch._together_generators import Generators
 from skhpo.torch._together_members import Member
 from skhpo.torch._together_rows import Batches, Order, Pool
 from skhpo.torch._together_rules import may_join, module_of, reason_against, same_architecture

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-
-class GeneratorStates(NamedTuple):
-    """States of torch's generators.
-
-    Attributes
-    ----------
-    cpu : array of uint8
-    device : array of uint8 or None
-        Of the net's own device, where that is not the CPU.
-    """
-
-    cpu: np.ndarray
-    device: np.ndarray | None
+from skhpo._devices import GeneratorStates
 
 
 class Generators:

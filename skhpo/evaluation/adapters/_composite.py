@@ -58,6 +58,7 @@ class LastStep(Adapter):
     inner: Adapter
     fit_arguments: ClassVar[tuple[str, ...] | None] = ()
 
+    # Read only, where the base class has an attribute: it follows from the inner adapter.
     @property
     def resource(self) -> str:  # type: ignore[override]
         """The last step's resource, as a parameter of the pipeline."""
@@ -143,6 +144,7 @@ class Wrapped(Adapter):
     parameter: str
     inner: Adapter
 
+    # Read only, where the base class has an attribute: it follows from the inner adapter.
     @property
     def resource(self) -> str:  # type: ignore[override]
         """The inner estimator's resource, as a parameter of the wrapper."""

@@ -14,28 +14,12 @@ from dataclasses import dataclass
 from numbers import Integral, Number
 from typing import Any
 
-import numpy as np
-
+from skhpo._devices import GeneratorStates
 from skhpo.evaluation.adapters._base import Adapter, silenced
 from skhpo.evaluation.adapters._skorch_callbacks import obstacle, own_files, tell_continue
 from skhpo.evaluation.adapters._skorch_state import Kept, loosen, move, tighten
 
-__all__ = ["Memo", "Skorch", "TorchState", "generators", "move", "own_files"]
-
-
-@dataclass(frozen=True)
-class TorchState:
-    """States of torch's generators.
-
-    Attributes
-    ----------
-    cpu : array of uint8
-    device : array of uint8 or None
-        Of the net's own device, where that is not the CPU.
-    """
-
-    cpu: np.ndarray
-    device: np.ndarray | None
+__all__ = ["Memo", "Skorch", "generators", "move", "own_files"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class Memo:
 
     Attributes
     ----------
-    generators : TorchState
+    generators : GeneratorStates
         At the end of the last epoch.
     has_ended : bool
         Whether the training has ended by itself.
@@ -54,7 +38,7 @@ class Memo:
         Rows of the training and the validation set, where they are drawn anew at each call.
     """
 
-    generators: TorchState
+    generators: GeneratorStates
     has_ended: bool
     kept: Kept
     split: tuple[Any, Any] | None
@@ -121,15 +105,15 @@ class Skorch(Adapter):
         """Whether a net can be trained on by others than this adapter."""
         return memo is not None and not memo.has_ended and memo.split is None
 
-    def handed_over(self, model: Any, memo: Memo) -> tuple[np.ndarray, np.ndarray | None]:
+    def handed_over(self, model: Any, memo: Memo) -> GeneratorStates:
         """Get a net ready to be trained on; states of the generators to go on with."""
         tighten(model)
         memo.kept.give_back(model)
-        return memo.generators.cpu, memo.generators.device
+        return memo.generators
 
-    def taken_back(self, model: Any, states: tuple[np.ndarray, np.ndarray | None]) -> Memo:
+    def taken_back(self, model: Any, states: GeneratorStates) -> Memo:
         """The memo of a net that others have trained."""
-        memo = Memo(TorchState(*states), False, Kept.of(model), None)
+        memo = Memo(states, False, Kept.of(model), None)
         loosen(model)
         return memo
 
@@ -199,7 +183,7 @@ def _redraws(net: Any) -> bool:
 
 
 @contextmanager
-def generators(name: str | None, start: int | TorchState) -> Iterator[Any]:
+def generators(name: str | None, start: int | GeneratorStates) -> Iterator[Any]:
     """Torch's generators at a seed or state for a while, of the CPU and a net's device, which is yielded.
 
     A state that has none for the net's device, since it was of another one, seeds it from the CPU's.
@@ -211,11 +195,11 @@ def generators(name: str | None, start: int | TorchState) -> Iterator[Any]:
     index = torch.cuda.current_device() if is_cuda and device.index is None else device.index
     device = torch.device("cuda", index) if is_cuda else torch.device("cpu")
     with torch.random.fork_rng(devices=[device] if is_cuda else []):
-        if isinstance(start, TorchState):
+        if isinstance(start, GeneratorStates):
             torch.set_rng_state(torch.from_numpy(start.cpu.copy()))
         else:
             torch.default_generator.manual_seed(start)
-        if is_cuda and isinstance(start, TorchState) and start.device is not None:
+        if is_cuda and isinstance(start, GeneratorStates) and start.device is not None:
             torch.cuda.set_rng_state(torch.from_numpy(start.device.copy()), device)
         elif is_cuda:
             with torch.cuda.device(device):
@@ -223,8 +207,8 @@ def generators(name: str | None, start: int | TorchState) -> Iterator[Any]:
         yield device
 
 
-def _state(device: Any) -> TorchState:
+def _state(device: Any) -> GeneratorStates:
     import torch
 
     on_device = torch.cuda.get_rng_state(device).numpy() if device.type == "cuda" else None
-    return TorchState(torch.get_rng_state().numpy(), on_device)
+    return GeneratorStates(torch.get_rng_state().numpy(), on_device)

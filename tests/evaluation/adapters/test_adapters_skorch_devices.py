@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from skhpo._devices import GeneratorStates
 from skhpo.evaluation.adapters import find_adapter
 from skhpo.testing import check_adapter
 
@@ -17,7 +18,7 @@ skorch = pytest.importorskip("skorch")
 from skorch import callbacks  # noqa: E402 - after the check that it is there
 from skorch.toy import MLPModule  # noqa: E402
 
-from skhpo.evaluation.adapters._skorch import TorchState, generators, move  # noqa: E402 - as above
+from skhpo.evaluation.adapters._skorch import generators, move  # noqa: E402 - as above
 from skhpo.evaluation.adapters._skorch_state import Kept, Tie, onto, tighten  # noqa: E402
 
 
@@ -185,7 +186,7 @@ def test_outside_its_modules_a_net_pickles_no_tensor_of_the_device(trained, tens
 @pytest.mark.parametrize("device", [None, np.zeros(16, np.uint8)])
 def test_a_device_state_is_not_needed_on_the_cpu(device, tensors):
     torch.manual_seed(3)
-    start = TorchState(torch.get_rng_state().numpy(), device)
+    start = GeneratorStates(torch.get_rng_state().numpy(), device)
     expected = torch.rand(4)
     with generators(net().device, start) as found:
         assert found == torch.device("cpu")
@@ -197,7 +198,7 @@ def test_a_checkpoint_of_another_device_goes_on(trained, tensors):
     adapter, model = find_adapter(net()), net()
     memo = adapter.begin(model, 4, *tensors, {}, 5)
     other = copy.copy(memo)
-    vars(other)["generators"] = TorchState(memo.generators.cpu, np.zeros(16, np.uint8))
+    vars(other)["generators"] = GeneratorStates(memo.generators.cpu, np.zeros(16, np.uint8))
     adapter.extend(model, 9, *tensors, {}, other)
     for found, wanted in zip(parameters_of(model), parameters_of(trained(net(), tensors, 9)), strict=True):
         assert torch.equal(found, wanted)
