@@ -23,3 +23,24 @@ def wait_until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def drain(executor, calls, check=lambda: None):
+    """Work through calls as a search does, never more than there are workers; what came of each token.
+
+    ``check`` is called after every step.
+    """
+    waiting, results = dict(calls), {}
+    while waiting or executor.n_running:
+        while waiting and executor.n_running < executor.n_workers:
+            token = next(iter(waiting))
+            executor.submit(token, waiting.pop(token))
+            check()
+        token, retrieve = executor.wait()
+        assert token not in results
+        try:
+            results[token] = retrieve()
+        except Exception as error:
+            results[token] = error
+        check()
+    return results

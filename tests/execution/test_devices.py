@@ -13,6 +13,7 @@ from skhpo.evaluation._nets import NetTask
 from skhpo.execution import Executor, TaskLost, open_executor
 from skhpo.execution._devices import DeviceExecutor, find_slots
 from skhpo.execution._workers import failing
+from tests.execution.helpers import drain
 
 
 class Scripted(Executor):
@@ -60,23 +61,6 @@ def net_call():
 
 def plain_call():
     return print, (), {}
-
-
-def drain(executor, calls, check=lambda: None):
-    """As the loop does: no more than there are workers. What came of each task."""
-    waiting, results = dict(calls), {}
-    while waiting or executor.n_running:
-        while waiting and executor.n_running < executor.n_workers:
-            token = next(iter(waiting))
-            executor.submit(token, waiting.pop(token))
-            check()
-        token, retrieve = executor.wait()
-        try:
-            results[token] = retrieve()
-        except Exception as error:
-            results[token] = error
-        check()
-    return results
 
 
 def never(token, device, attempt):

@@ -11,6 +11,7 @@ from skhpo.execution import Executor, TaskLost
 from skhpo.execution._devices import DeviceExecutor
 from skhpo.execution._gathering import GatheringExecutor
 from skhpo.execution._workers import failing
+from tests.execution.helpers import drain
 
 
 def call(token, has_net=True):
@@ -56,21 +57,6 @@ class Scripted(Executor):
 
     def close(self, *, abort):
         pass
-
-
-def drain(executor, calls):
-    waiting, results = dict(calls), {}
-    while waiting or executor.n_running:
-        while waiting and executor.n_running < executor.n_workers:
-            token = next(iter(waiting))
-            executor.submit(token, waiting.pop(token))
-        token, retrieve = executor.wait()
-        assert token not in results
-        try:
-            results[token] = retrieve()
-        except Exception as error:
-            results[token] = error
-    return results
 
 
 @given(
