@@ -181,7 +181,7 @@ class TensorIterator(DataLoader):
 
     def _batches(self) -> Iterator[Any]:
         # Plain data have a length, which torch's type of a dataset does not.
-        n, b = len(self.dataset), cast(int, self.batch_size)  # type: ignore[arg-type]
+        n, b = len(self.dataset), cast(int, self.batch_size)
         pi, generator = None, self.generator
         if self._shuffle:
             if generator is None:
