@@ -32,14 +32,13 @@ class Objective:
         A job with a failed fold is a failure whatever ``error_score`` puts in its place: a number
         made up for the table would mislead the sampler about the neighbourhood.
         """
-        total = 0.0
-        for outcome in outcomes:
-            score = self._pick(outcome["test_scores"])
-            if isinstance(score, FailedScore) or not math.isfinite(score):
-                return math.nan
-            total += score
-        score = total / len(outcomes)
+        score = sum(self.of_fold(outcome) for outcome in outcomes) / len(outcomes)
         return score if math.isfinite(score) else math.nan
+
+    def of_fold(self, outcome: dict[str, Any]) -> float:
+        """Score of one fold, NaN for a failure."""
+        score = self._pick(outcome["test_scores"])
+        return math.nan if isinstance(score, FailedScore) or not math.isfinite(score) else score
 
     def _pick(self, scores: float | dict[str, float]) -> float:
         if not isinstance(scores, dict):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from skhpo._records import Began, Ended, Evaluation, Event, Job
 from skhpo.evaluation import CrossValidation, Objective
 from skhpo.execution._proposals import Proposals
@@ -164,9 +166,16 @@ class Course:
         self.n_done += 1
         self._scheduler.report(job, loss)
         trial = self._journal.trials[job.trial]
-        self._proposals.learn(job, trial, loss, self._evaluation.fraction(job))
+        self._proposals.learn(job, trial, loss, self._evaluation.fraction(job), self._fold_losses(job))
         for retired in self._scheduler.take_retired():
             self._evaluation.forget(retired)
+
+    def _fold_losses(self, job: Job) -> np.ndarray:
+        """Losses (n_folds,), NaN where a fold failed or was not evaluated."""
+        losses = np.full(self._evaluation.n_folds, np.nan)
+        done = sorted(self._journal.folds(job))
+        losses[done] = [-self._objective.of_fold(outcome) for outcome in self._journal.outcomes(job)]
+        return losses
 
     def _tasks(self, job: Job) -> list[Task]:
         """The tasks of a job that are to be given out now."""

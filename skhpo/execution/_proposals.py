@@ -74,7 +74,14 @@ class Proposals:
         """A job of this trial is under way: its outcome is pending."""
         self._pending[job] = trial.position
 
-    def learn(self, job: Job, trial: Trial, loss: float, resource: float = 1.0) -> None:
+    def learn(
+        self,
+        job: Job,
+        trial: Trial,
+        loss: float,
+        resource: float = 1.0,
+        folds: np.ndarray | None = None,
+    ) -> None:
         """Tell the sampler what came of a job.
 
         Parameters
@@ -85,9 +92,12 @@ class Proposals:
             NaN for a failure.
         resource : float, default=1.0
             Training amount of the job, as a fraction of the full one.
+        folds : ndarray of shape (n_folds,), optional
+            Losses of the folds; NaN where one is missing.
         """
         del self._pending[job]
-        self._sampler.tell(np.array([trial.position]), np.array([loss]), resource)
+        folds = None if folds is None else folds[None]
+        self._sampler.tell(np.array([trial.position]), np.array([loss]), resource, folds)
 
     def choices(self) -> Iterator[Any]:
         """All values of categorical parameters that a trial may come to have."""

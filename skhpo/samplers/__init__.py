@@ -1,7 +1,8 @@
 """Where to look next: samplers over the unit cube."""
 
-from skhpo.samplers._base import History, Sampler
+from skhpo.samplers._base import Sampler
 from skhpo.samplers._grid import GridSampler
+from skhpo.samplers._history import Earlier, History
 from skhpo.samplers._random import RandomSampler
 from skhpo.samplers._registry import make_sampler
 from skhpo.samplers._sobol import SobolSampler
@@ -11,6 +12,7 @@ from skhpo.samplers.tpe import TPESampler
 
 __all__ = [
     "CMAESSampler",
+    "Earlier",
     "GPSampler",
     "GridSampler",
     "History",

@@ -23,6 +23,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.stats import qmc
 
+from skhpo.samplers._history import Earlier, History
 from skhpo.space import Space
 
 _ENUMERABLE = 10_000
@@ -30,111 +31,6 @@ _ENUMERABLE = 10_000
 
 _COMPLETIONS = 100
 """How many ways to complete a point are tried before it counts as evaluated already."""
-
-
-class History:
-    """All that a sampler was told, in the order of telling.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, d)
-    loss : ndarray of shape (n,)
-        NaN for a failure.
-    resource : ndarray of shape (n,)
-        Training amount behind each loss; 1.0 where the evaluation was full.
-    trial : ndarray of int of shape (n,)
-        Number of the point that a row tells of, in the order in which points were first told: the rows of
-        one trial at several resources have the same.
-    """
-
-    def __init__(self, d: int) -> None:
-        self._X = np.empty((16, d))
-        self._loss = np.empty(16)
-        self._resource = np.empty(16)
-        self._trial = np.empty(16, dtype=int)
-        self._numbers: dict[bytes, int] = {}
-        self._is_budgeted = False
-        self._n = 0
-
-    def __len__(self) -> int:
-        return self._n
-
-    @property
-    def X(self) -> np.ndarray:
-        return self._told(self._X)
-
-    @property
-    def loss(self) -> np.ndarray:
-        return self._told(self._loss)
-
-    @property
-    def resource(self) -> np.ndarray:
-        return self._told(self._resource)
-
-    @property
-    def trial(self) -> np.ndarray:
-        return self._told(self._trial)
-
-    @property
-    def is_budgeted(self) -> bool:
-        """Whether anything was told at another resource than the full one."""
-        return self._is_budgeted
-
-    def at_largest(self, first: int = 0, last: int | None = None) -> np.ndarray:
-        """Numbers of the rows that are left when each trial counts once, at its largest resource.
-
-        Repetitions at that resource stay.
-
-        Parameters
-        ----------
-        first, last : int, optional
-            Rows to look at, from ``first`` up to and without ``last``; by default all.
-
-        Returns
-        -------
-        rows : ndarray of int
-        """
-        resource, trial = self.resource[first:last], self.trial[first:last]
-        largest = np.zeros(len(self._numbers))
-        np.maximum.at(largest, trial, resource)
-        return first + np.flatnonzero(resource == largest[trial])
-
-    @property
-    def n_trials(self) -> int:
-        """Number of evaluations, where the promotion of a trial is no new one."""
-        return len(self.at_largest())
-
-    def _told(self, column: np.ndarray) -> np.ndarray:
-        # Read-only: what was told is a fact, and a model that scales it in place would rewrite it.
-        view = column[: self._n]
-        view.flags.writeable = False
-        return view
-
-    @property
-    def points(self) -> KeysView[bytes]:
-        """The bytes of all different points that were told of."""
-        return self._numbers.keys()
-
-    @property
-    def succeeded(self) -> np.ndarray:
-        """Mask (n,) of the evaluations that have a loss."""
-        return np.isfinite(self.loss)
-
-    def append(self, X: np.ndarray, loss: np.ndarray, resource: np.ndarray) -> None:
-        """Add rows at the end; amortised constant time for each."""
-        n = self._n + len(X)
-        if n > len(self._X):
-            room = max(n, 2 * len(self._X)) - len(self._X)
-            self._X = np.concatenate([self._X, np.empty((room, self._X.shape[1]))])
-            self._loss = np.concatenate([self._loss, np.empty(room)])
-            self._resource = np.concatenate([self._resource, np.empty(room)])
-            self._trial = np.concatenate([self._trial, np.empty(room, dtype=int)])
-        self._X[self._n : n] = X
-        self._loss[self._n : n] = np.where(np.isfinite(loss), loss, np.nan)
-        self._resource[self._n : n] = resource
-        self._is_budgeted |= bool((resource != 1.0).any())
-        self._trial[self._n : n] = [self._numbers.setdefault(x.tobytes(), len(self._numbers)) for x in X]
-        self._n = n
 
 
 class Sampler(ABC):
@@ -153,8 +49,8 @@ class Sampler(ABC):
     ``_learn(self, n_new)``
         Updates it from the last ``n_new`` rows of ``self.history``.
 
-    A running sampler is a pure function of its options, the space, the seed, ``n_trials``, the history
-    of tells, ``n_asked`` and the arguments of ``ask``: telling the same results to a fresh copy
+    A running sampler is a pure function of its options, the space, the seed, ``n_trials``, ``earlier``, the
+    history of tells, ``n_asked`` and the arguments of ``ask``: telling the same results to a fresh copy
     and setting its ``n_asked`` gives the same next proposal. Whatever it draws comes from
     the generator it is handed, which is keyed by (seed, ``n_asked``).
 
@@ -165,10 +61,14 @@ class Sampler(ABC):
         the checks of ``skhpo.testing`` that compare with random search.
     uses_seed : bool
         Of the class: whether another seed means other proposals.
+    warm_starts : bool
+        Of the class: whether it makes use of ``earlier``.
     space : Space
     seed : int
     n_trials : int or None
         How many candidates the search will have in all, where that is known.
+    earlier : Earlier or None
+        Results of an earlier search, to start from.
     history : History
     n_asked : int
         Number of points proposed so far.
@@ -197,14 +97,18 @@ class Sampler(ABC):
 
     learns: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True
+    warm_starts: ClassVar[bool] = False
 
     space: Space
     seed: int
     n_trials: int | None
+    earlier: Earlier | None
     history: History
     n_asked: int
 
-    def start(self, space: Space, *, seed: int, n_trials: int | None = None) -> Self:
+    def start(
+        self, space: Space, *, seed: int, n_trials: int | None = None, earlier: Earlier | None = None
+    ) -> Self:
         """A running copy of this sampler; the original is left as it is.
 
         Parameters
@@ -214,11 +118,13 @@ class Sampler(ABC):
             Non-negative.
         n_trials : int, optional
             Number of candidates that the search will have, where it is known.
+        earlier : Earlier, optional
+            Results of an earlier search over this space.
         """
         if space.d == 0:
             raise ValueError("The space has no columns: there is nothing to sample.")
         run = copy.copy(self)
-        run.space, run.seed, run.n_trials = space, seed, n_trials
+        run.space, run.seed, run.n_trials, run.earlier = space, seed, n_trials, earlier
         run.history = History(space.d)
         run.n_asked = 0
         run._points_left = None
@@ -292,7 +198,13 @@ class Sampler(ABC):
             filler = rng.random(self.space.d)
         return None
 
-    def tell(self, X: np.ndarray, loss: np.ndarray, resource: np.ndarray | float = 1.0) -> None:
+    def tell(
+        self,
+        X: np.ndarray,
+        loss: np.ndarray,
+        resource: np.ndarray | float = 1.0,
+        folds: np.ndarray | None = None,
+    ) -> None:
         """Learn what points were worth.
 
         Parameters
@@ -303,6 +215,9 @@ class Sampler(ABC):
             Less is better; what is not finite is a failure.
         resource : float or ndarray of shape (n,), default=1.0
             Training amount behind each loss, as a fraction of the full one.
+        folds : ndarray of shape (n, K), optional
+            Losses of the folds that each loss is the mean of; NaN where one is missing. The same folds in
+            the same order for all points, so that what they have in common can be told apart from noise.
 
         Raises
         ------
@@ -318,7 +233,12 @@ class Sampler(ABC):
             raise ValueError(f"resource must be one number or have shape {loss.shape}, got {resource.shape}.")
         if not (np.isfinite(resource) & (resource > 0)).all():
             raise ValueError(f"resource must be finite and greater than 0, got {resource!r}.")
-        self.history.append(X, loss, np.broadcast_to(resource, loss.shape))
+        if folds is not None:
+            folds = np.asarray(folds, dtype=float)
+            K = "K" if self.history.folds is None else self.history.folds.shape[1]
+            if folds.ndim != 2 or len(folds) != len(X) or K not in ("K", folds.shape[1]):
+                raise ValueError(f"folds must have shape ({len(X)}, {K}), got {folds.shape}.")
+        self.history.append(X, loss, np.broadcast_to(resource, loss.shape), folds)
         self._learn(len(X))
 
     def count_points(self, space: Space) -> float:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skhpo.samplers._base import History
+from skhpo.samplers._history import History
 
 _KAPPA = 3.0
 

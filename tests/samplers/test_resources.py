@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skhpo.samplers import CMAESSampler, GPSampler, TPESampler
-from skhpo.samplers._base import History
+from skhpo.samplers._history import History
 from skhpo.samplers._resources import full_losses
 from skhpo.space import Column, Real, Space
 
