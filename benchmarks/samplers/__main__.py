@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .peers import PEERS
+from .peers import PEERS, base_of, peer_of
 from .report import Report, draw, print_by_task
 from .results import CHECKPOINTS, Key, Results
 from .running import SamplerFailed, Workers
@@ -36,7 +36,7 @@ def missing(
         for task in tasks:
             axes = registry()[task](seed).axes
             for sampler in samplers:
-                peer = PEERS[sampler]
+                peer = peer_of(sampler)
                 if not peer.takes_categories and any(axis.kind == "categorical" for axis in axes):
                     continue
                 # Who does not know the budget has the shorter runs in the longest one.
@@ -70,7 +70,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="instead of a half's groups")
     parser.add_argument(
-        "--samplers", nargs="+", choices=["all", *PEERS], default=list(DEFAULT), metavar="SAMPLER"
+        "--samplers",
+        nargs="+",
+        default=list(DEFAULT),
+        metavar="SAMPLER",
+        help="names of peers, all, or one of ours with options: tpe:gamma=0.2,n_startup=5",
     )
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds, from 0")
     parser.add_argument(
@@ -106,9 +110,12 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = _parsed(given)
     groups = _groups(arguments)
     samplers = list(PEERS) if "all" in arguments.samplers else list(dict.fromkeys(arguments.samplers))
+    for sampler in samplers:
+        peer_of(sampler)
     results = Results(arguments.results)
     with Workers([sys.executable, *arguments.python]) as workers:
         versions = workers.versions
+        versions |= {name: versions[base_of(name)] for name in samplers if base_of(name) in versions}
         installed = [sampler for sampler in samplers if sampler in versions]
         if absent := [sampler for sampler in samplers if sampler not in versions]:
             print(f"not installed, skipped: {', '.join(absent)}")

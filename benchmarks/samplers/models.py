@@ -100,9 +100,11 @@ class ModelTask(Task):
         return float(self.repeated_fold_losses(params).mean())
 
     def loss(self, k: int, params: Params) -> float:
-        if not self.problem.reshuffled:
-            return self.truth(params)
-        return float(self.fold_losses(params, 1000 * (self.seed + 1) + k).mean())
+        return float(np.mean(self.folds(k, params)))
+
+    def folds(self, k: int, params: Params) -> list[float]:
+        split = 1000 * (self.seed + 1) + k if self.problem.reshuffled else 0
+        return self.fold_losses(params, split).tolist()
 
     @cached_property
     def _table(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import aggregate
-from .peers import OURS, PEERS
+from .peers import OURS, PEERS, base_of, peer_of
 from .results import Record, Results
 from .tasks import registry
 
@@ -116,14 +116,16 @@ class Report:
             report.print_families(n)
 
     def print_families(self, n: int) -> None:
+        """Each of ours less the peers of its family, and what has options of its own less what has none."""
         r = self.regret(n)
         lines = []
-        for ours in (name for name in self.samplers if name in OURS):
-            for s, peer in enumerate(self.samplers):
-                if peer not in OURS and PEERS[peer].family == ours:
-                    pair = aggregate.compare(r[:, self.samplers.index(ours)], r[:, s], self.floor)
+        for a, first in enumerate(self.samplers):
+            for b, second in enumerate(self.samplers):
+                is_family = first in OURS and second not in OURS and peer_of(second).family == first
+                if is_family or (first != second and second == base_of(first)):
+                    pair = aggregate.compare(r[:, a], r[:, b], self.floor)
                     lines.append(
-                        f"  {ours} less {peer:<18}{pair.difference:>8.2f} ±{pair.error:>5.2f}"
+                        f"  {f'{first} less {second}':<40}{pair.difference:>8.2f} ±{pair.error:>5.2f}"
                         f"   better on {pair.better}, worse on {pair.worse}"
                     )
         if lines:
@@ -141,10 +143,11 @@ def _print_table(report: Report, title: str, n: int) -> None:
     shared = int(aggregate.complete(r).sum())
     print(f"\n{title} (ranks and wins: {shared} seeds that all have)")
     heads = f"{'regret':>10}{'±':>9}{'log10':>8}{'±':>6}{'rank':>7}{'wins':>6}{'ms':>9}"
-    print(f"  {'sampler':<18}{'seeds':>6}{heads}")
+    width = max(18, *map(len, report.samplers))
+    print(f"  {'sampler':<{width}}{'seeds':>6}{heads}")
     for s in np.argsort(log_mean):
         print(
-            f"  {report.samplers[s]:<18}{seeds[s]:>6}{mean[s]:>10.4f}{error[s]:>9.4f}{log_mean[s]:>8.2f}"
+            f"  {report.samplers[s]:<{width}}{seeds[s]:>6}{mean[s]:>10.4f}{error[s]:>9.4f}{log_mean[s]:>8.2f}"
             f"{log_error[s]:>6.2f}{ranks[s]:>7.2f}{wins[s]:>6.1f}{times[s]:>9.2f}"
         )
 
@@ -177,7 +180,8 @@ def draw(reports: Mapping[str, Report], n: int, path: Path) -> None:
     figure, panels = plt.subplots(
         1, len(reports), figsize=(4.2 * len(reports), 4.2), squeeze=False, layout="constrained"
     )
-    colours = {name: plt.get_cmap("tab20")(i % 20) for i, name in enumerate(PEERS)}
+    names = dict.fromkeys([*PEERS, *(name for report in reports.values() for name in report.samplers)])
+    colours = {name: plt.get_cmap("tab20")(i % 20) for i, name in enumerate(names)}
     for panel, (title, report) in zip(panels[0], reports.items(), strict=True):
         value = report.log_regret(report.curves(n))
         k = np.arange(1, n + 1)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .axes import to_json
+from .peers import base_of
 from .results import CHECKPOINTS, Record
 from .tasks import Task
 
@@ -96,7 +97,7 @@ class Workers:
         return found
 
     def _of(self, name: str) -> Worker | None:
-        return next((worker for worker in self._workers.values() if worker.versions[name]), None)
+        return next((worker for worker in self._workers.values() if worker.versions[base_of(name)]), None)
 
     def run(self, task_name: str, task: Task, sampler: str, n: int, *, is_noisy: bool) -> Record:
         """The truth at the incumbent after each of n evaluations, with the sampler's own time.
@@ -123,12 +124,12 @@ class Workers:
         try:
             message = worker.say(request)
             while "ask" in message:
-                loss = task.loss(k, message["ask"])
+                loss, folds = task.loss(k, message["ask"]), task.folds(k, message["ask"])
                 if loss < best_seen:
                     best_seen = loss
                     steps.append((k, task.truth(message["ask"])))
                 k += 1
-                message = worker.say({"loss": loss})
+                message = worker.say({"loss": loss, "folds": folds})
         except SamplerFailed:
             # A process that is gone takes nobody else with it.
             self._replace(worker)
@@ -137,7 +138,9 @@ class Workers:
             raise SamplerFailed(message["error"])
         seconds = message["seconds"]
         taken = {m: round(seconds[min(m, len(seconds) - 1)], 5) for m in (*CHECKPOINTS, n) if m <= n}
-        return Record(task_name, sampler, str(worker.versions[sampler]), task.seed, n, k, steps, taken)
+        return Record(
+            task_name, sampler, str(worker.versions[base_of(sampler)]), task.seed, n, k, steps, taken
+        )
 
     def _replace(self, worker: Worker) -> None:
         worker.close()

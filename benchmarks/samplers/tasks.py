@@ -70,6 +70,10 @@ class Task(ABC):
         """What the sampler sees of the k-th evaluation."""
         return self.truth(params)
 
+    def folds(self, k: int, params: Params) -> list[float] | None:
+        """The losses that the k-th evaluation's is the mean of, if it is a mean."""
+        return None
+
 
 @dataclass
 class FunctionTask(Task):

@@ -24,29 +24,47 @@ class Enough(Exception):
     """The sampler asked for more evaluations than it had."""
 
 
+class _Remote:
+    """The task in the other process; keeps the time of the sampler, which asks for its evaluations.
+
+    Attributes
+    ----------
+    seconds : list of float
+        CPU seconds of the sampler until it asked for each evaluation.
+    """
+
+    def __init__(self, n: int, out: TextIO) -> None:
+        self.folds: list[float] | None = None
+        self.seconds: list[float] = []
+        self._n, self._out = n, out
+        self._start = time.process_time()
+
+    @property
+    def elapsed(self) -> float:
+        return time.process_time() - self._start
+
+    def __call__(self, params: dict[str, Any]) -> float:
+        self.seconds.append(self.elapsed)
+        if len(self.seconds) > self._n:
+            raise Enough
+        _say(self._out, {"ask": params})
+        answer = json.loads(sys.stdin.readline())
+        self.folds = answer.get("folds")
+        # Saying and hearing is not the sampler's work.
+        self._start = time.process_time() - self.seconds[-1]
+        return answer["loss"]
+
+
 def _run(request: Mapping[str, Any], out: TextIO) -> list[float]:
     """CPU seconds of the sampler until it asked for each evaluation, and until its end."""
     minimise = load(request["sampler"])
     job = Job(from_json(request["axes"]), request["seed"], request["n"], request["noisy"])
-    seconds: list[float] = []
-    start = time.process_time()
-
-    def evaluate(params: dict[str, Any]) -> float:
-        nonlocal start
-        seconds.append(time.process_time() - start)
-        if len(seconds) > job.n:
-            raise Enough
-        _say(out, {"ask": params})
-        loss = json.loads(sys.stdin.readline())["loss"]
-        # Saying and hearing is not the sampler's work.
-        start = time.process_time() - seconds[-1]
-        return loss
-
+    evaluate = _Remote(job.n, out)
     try:
         minimise(job, evaluate)
     except Enough:
-        return seconds
-    return [*seconds, time.process_time() - start]
+        return evaluate.seconds
+    return [*evaluate.seconds, evaluate.elapsed]
 
 
 def _say(out: TextIO, message: Mapping[str, Any]) -> None:

@@ -8,14 +8,21 @@ process of their own (``worker.py``), in whichever environment has the library.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from ..axes import Axes
 
-Evaluate: TypeAlias = Callable[[dict[str, Any]], float]
+
+class Evaluate(Protocol):
+    """The task, as a sampler sees it."""
+
+    folds: list[float] | None
+    """Losses of the single folds of the last evaluation, where it has any."""
+
+    def __call__(self, params: dict[str, Any]) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,28 @@ PEERS = {
     "botorch": Peer("botorch_peer", "", ("botorch",), family="gp"),
     "ngopt": Peer("nevergrad_peer", "", ("nevergrad",), knows_budget=True),
 }
+# "tpe:gamma=0.2,n_startup=5" is one of ours with options of its own.
 OURS = tuple(name for name, peer in PEERS.items() if peer.module == "ours")
+
+
+def base_of(name: str) -> str:
+    """The sampler's name without options."""
+    return name.partition(":")[0]
+
+
+def peer_of(name: str) -> Peer:
+    """Where a sampler is found, one of ours with options included.
+
+    Raises
+    ------
+    KeyError
+        If there is none of this name, or it takes no options.
+    """
+    if name in PEERS:
+        return PEERS[name]
+    if base_of(name) not in OURS:
+        raise KeyError(name)
+    return replace(PEERS[base_of(name)], option=name, family="")
 
 
 def version_here(name: str) -> str | None:
@@ -106,6 +134,6 @@ def version_here(name: str) -> str | None:
 
 def load(name: str) -> Callable[[Job, Evaluate], None]:
     """The sampler's ``minimise``, its library imported."""
-    peer = PEERS[name]
+    peer = peer_of(name)
     module = import_module(f".{peer.module}", __name__)
     return lambda job, evaluate: module.minimise(peer.option, job, evaluate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from ast import literal_eval
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,11 +11,15 @@ from pathlib import Path
 import numpy as np
 
 import skhpo
-from skhpo.samplers import make_sampler
+from skhpo.samplers import Sampler, make_sampler
 from skhpo.space import Categorical, Column, Dimension, Integer, Real, Space
 
 from ..axes import Axis
 from . import Evaluate, Job
+
+SHARED = ("_base", "_history", "_resources")
+MADE_OF = {"auto": ("auto", "gp", "tpe", "cmaes")}
+"""Folders of a sampler that hands over to others."""
 
 
 def as_space(axes: Sequence[Axis]) -> Space:
@@ -41,19 +46,31 @@ def _dimension(axis: Axis) -> Dimension:
 
 def minimise(name: str, job: Job, evaluate: Evaluate) -> None:
     space = as_space(job.axes)
-    sampler = make_sampler(name).start(space, seed=job.seed, n_trials=job.n)
+    sampler = _sampler_of(name).start(space, seed=job.seed, n_trials=job.n)
     for _ in range(job.n):
         X = sampler.ask(1)
         loss = evaluate(space.to_params(X[0]))
-        sampler.tell(X, np.array([loss]))
+        folds = None if evaluate.folds is None else np.array([evaluate.folds])
+        sampler.tell(X, np.array([loss]), folds=folds)
+
+
+def _sampler_of(name: str) -> Sampler:
+    """The sampler, with the options that stand behind its name: "tpe:gamma=0.2,n_startup=5"."""
+    base, _, options = name.partition(":")
+    sampler = make_sampler(base)
+    given = dict(option.split("=") for option in options.split(",")) if options else {}
+    return type(sampler)(**{key: literal_eval(value) for key, value in given.items()})
 
 
 @cache
 def build_of(name: str) -> str:
     """Hash of the source that a result of this sampler depends on."""
     package = Path(skhpo.__file__).parent
-    sources = [package / "samplers" / "_base.py", *sorted((package / "space").glob("_[ds]*.py"))]
-    folder = package / "samplers" / name
-    sources += sorted(folder.glob("*.py")) if folder.is_dir() else [package / "samplers" / f"_{name}.py"]
+    rooms = package / "samplers"
+    folders = [rooms / made_of for made_of in MADE_OF.get(name, (name,))]
+    sources = [path for path in sorted(rooms.glob("_*.py")) if path.stem in (*SHARED, f"_{name}")]
+    sources += sorted((package / "space").glob("_[ds]*.py"))
+    for folder in folders:
+        sources += sorted(folder.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
     return digest.hexdigest()[:12]
