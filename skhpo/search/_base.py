@@ -149,9 +149,9 @@ class BaseSampledSearchCV(SearchCVParts):
             plan = self._plan(inputs, space, sampler, len(initial))
             if journal.path is not None:
                 about = describe_search(self, inputs, space, plan)
-                journal.identify(seed, search_fingerprint(self, inputs, plan.sampler, seed), about)
+                journal.identify(seed, search_fingerprint(self, inputs, plan, seed), about)
             contexts = CallbackContexts(self, inputs.X, inputs.y, params)
-            sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates)
+            sampler = plan.sampler.start(space, seed=seed, n_trials=plan.n_candidates, earlier=plan.earlier)
             evaluation = self._search(inputs, Proposals(sampler, initial), plan, contexts, journal, seed)
 
         n_splits = len(inputs.splits)

@@ -115,6 +115,18 @@ RACING_PARAMETER = """
            Cross-Validation", AutoML 2024.
 """.strip("\n")
 
+WARM_START_PARAMETER = """
+    warm_start_from : dict, search or list of (dict, float), default=None
+        Results of an earlier search, which this one starts from in place of an initial design: the
+        ``cv_results_`` of a search of this package or of scikit-learn, such a search itself, or parameters
+        with their scores, greater is better. Data, metric and folds may have been others: only what the
+        scores say about each other counts, and what this search finds comes to outweigh it. Parameters
+        that the space does not have are passed over; candidates outside of it are left out, with a
+        warning. The earlier candidates are not part of ``cv_results_`` and ``n_iter``. A clone of a search
+        has forgotten its results: where this search is cloned, as by ``cross_val_score``, it is
+        ``cv_results_`` that has to be passed.
+""".strip("\n")
+
 SPACE_PARAMETER = """
     estimator : estimator
         Object with scikit-learn's interface; only clones of it are fitted.
@@ -182,6 +194,7 @@ def documented(cls: _Class) -> _Class:
         ("{budget_attributes}", BUDGET_ATTRIBUTES),
         ("{common}", COMMON_PARAMETERS),
         ("{racing}", RACING_PARAMETER),
+        ("{warm_start}", WARM_START_PARAMETER),
         ("{attributes}", ATTRIBUTES),
     ):
         text = text.replace(name, inspect.cleandoc(part))

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from skhpo._sklearn import CrossValidationInputs, Interval, StrOptions
-from skhpo.samplers import CMAESSampler, GPSampler, GridSampler, Sampler, TPESampler, make_sampler
+from skhpo.samplers import CMAESSampler, Earlier, GPSampler, GridSampler, Sampler, TPESampler, make_sampler
 from skhpo.schedulers import EveryoneInFull
 from skhpo.search._base import BaseSampledSearchCV
 from skhpo.search._docs import documented
 from skhpo.search._plans import FullPlan
+from skhpo.search._warm_start import earlier_results
 from skhpo.space import Space
 
 
@@ -24,15 +25,42 @@ class BaseFullSearchCV(BaseSampledSearchCV):
         "fold_racing": ["boolean"],
     }
 
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        fold_racing: bool = False,
+        warm_start_from: Any = None,
+        **common: Any,
+    ) -> None:
+        self.fold_racing = fold_racing
+        self.warm_start_from = warm_start_from
+        super().__init__(estimator, param_distributions, **common)
+
     def _plan(
         self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int
     ) -> FullPlan:
         n = self._count_candidates(space, sampler, n_initial)
+        earlier = self._earlier(space, sampler)
         if n == space.size and self.timeout is None and not self._has_own_sampler():
             # All points are evaluated in any case, so nothing is left to choose but the order: that
             # of GridSearchCV.
             sampler = GridSampler(resolution=int(space.size))
-        return FullPlan(sampler, EveryoneInFull(n), n_candidates=n, n_jobs=n, races=self.fold_racing)
+        return FullPlan(sampler, EveryoneInFull(n), n, n, earlier=earlier, races=self.fold_racing)
+
+    def _earlier(self, space: Space, sampler: Sampler) -> Earlier | None:
+        """What the sampler starts from, if anything."""
+        if self.warm_start_from is None:
+            return None
+        if not sampler.warm_starts:
+            raise ValueError(
+                f"warm_start_from was given, of which a {type(sampler).__name__} makes no use; "
+                "samplers that do are 'tpe', 'gp' and 'cmaes'."
+            )
+        return earlier_results(
+            self.warm_start_from, space, self.refit if isinstance(self.refit, str) else None
+        )
 
     def _has_own_sampler(self) -> bool:
         """Whether the user handed in a sampler, to be used whatever the space."""
@@ -54,6 +82,7 @@ class SearchCV(BaseFullSearchCV):
     {timeout}
     {common}
     {racing}
+    {warm_start}
 
     Attributes
     ----------
@@ -104,6 +133,7 @@ class SearchCV(BaseFullSearchCV):
         storage: Any = None,
         devices: Any = None,
         fold_racing: bool = False,
+        warm_start_from: Any = None,
     ) -> None:
         self.sampler = sampler
         super().__init__(
@@ -124,8 +154,9 @@ class SearchCV(BaseFullSearchCV):
             trial_timeout=trial_timeout,
             storage=storage,
             devices=devices,
+            fold_racing=fold_racing,
+            warm_start_from=warm_start_from,
         )
-        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return make_sampler(self.sampler)
@@ -152,6 +183,7 @@ class TPESearchCV(BaseFullSearchCV):
     {timeout}
     {common}
     {racing}
+    {warm_start}
 
     Attributes
     ----------
@@ -207,6 +239,7 @@ class TPESearchCV(BaseFullSearchCV):
         storage: Any = None,
         devices: Any = None,
         fold_racing: bool = False,
+        warm_start_from: Any = None,
     ) -> None:
         self.n_startup = n_startup
         super().__init__(
@@ -227,8 +260,9 @@ class TPESearchCV(BaseFullSearchCV):
             trial_timeout=trial_timeout,
             storage=storage,
             devices=devices,
+            fold_racing=fold_racing,
+            warm_start_from=warm_start_from,
         )
-        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return TPESampler(n_startup=self.n_startup)
@@ -256,6 +290,7 @@ class BayesSearchCV(BaseFullSearchCV):
     {timeout}
     {common}
     {racing}
+    {warm_start}
 
     Attributes
     ----------
@@ -315,6 +350,7 @@ class BayesSearchCV(BaseFullSearchCV):
         storage: Any = None,
         devices: Any = None,
         fold_racing: bool = False,
+        warm_start_from: Any = None,
     ) -> None:
         self.acquisition = acquisition
         self.n_startup = n_startup
@@ -336,8 +372,9 @@ class BayesSearchCV(BaseFullSearchCV):
             trial_timeout=trial_timeout,
             storage=storage,
             devices=devices,
+            fold_racing=fold_racing,
+            warm_start_from=warm_start_from,
         )
-        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return GPSampler(acquisition=self.acquisition, n_startup=self.n_startup)
@@ -361,6 +398,7 @@ class CMAESSearchCV(BaseFullSearchCV):
     {timeout}
     {common}
     {racing}
+    {warm_start}
 
     Attributes
     ----------
@@ -417,6 +455,7 @@ class CMAESSearchCV(BaseFullSearchCV):
         storage: Any = None,
         devices: Any = None,
         fold_racing: bool = False,
+        warm_start_from: Any = None,
     ) -> None:
         self.restarts = restarts
         super().__init__(
@@ -437,8 +476,9 @@ class CMAESSearchCV(BaseFullSearchCV):
             trial_timeout=trial_timeout,
             storage=storage,
             devices=devices,
+            fold_racing=fold_racing,
+            warm_start_from=warm_start_from,
         )
-        self.fold_racing = fold_racing
 
     def _make_sampler(self) -> Sampler:
         return CMAESSampler(restarts=self.restarts)

@@ -25,12 +25,13 @@ _WITHOUT_EFFECT = {
     "timeout",
     "trial_timeout",
     "verbose",
+    "warm_start_from",
 }
 """Parameters that do not change what is evaluated, or of which only a part does."""
 
 
 def search_fingerprint(
-    search: SearchCVParts, inputs: CrossValidationInputs, sampler: Any, seed: int
+    search: SearchCVParts, inputs: CrossValidationInputs, plan: Plan, seed: int
 ) -> dict[str, str]:
     """A digest of each part of a search that its results depend on.
 
@@ -38,8 +39,7 @@ def search_fingerprint(
     ----------
     search : BaseSearchCV
     inputs : CrossValidationInputs
-    sampler : Sampler
-        The one that is used.
+    plan : Plan
     seed : int
     """
     options = {
@@ -51,8 +51,10 @@ def search_fingerprint(
         search=type(search).__name__,
         estimator=inputs.estimator,
         param_distributions=search.param_distributions,
-        sampler=sampler,
+        sampler=plan.sampler,
         **options,
+        # Of an earlier search nothing counts but what it found.
+        **({} if plan.earlier is None else {"warm_start_from": (plan.earlier.X, plan.earlier.loss)}),
         # By a name it says what is optimised; all else only chooses in the end.
         refit=search.refit if isinstance(search.refit, str) else None,
         scoring=search.scoring,

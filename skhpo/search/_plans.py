@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from skhpo._records import Job
 from skhpo.evaluation import BudgetedCrossValidation, CrossValidation, ResourcePlan, open_checkpoints
 from skhpo.execution import Executor, FoldRace
 from skhpo.journal import MemoryJournal
-from skhpo.samplers import Sampler
+from skhpo.samplers import Earlier, Sampler
 from skhpo.schedulers import Scheduler
 
 
@@ -31,12 +31,15 @@ class Plan(ABC):
         At most; None if only the clock knows.
     n_jobs : int or None
         Evaluations of a candidate, at most; None if only the clock knows.
+    earlier : Earlier or None
+        What the sampler starts from.
     """
 
     sampler: Sampler
     scheduler: Scheduler
     n_candidates: int | None
     n_jobs: int | None
+    earlier: Earlier | None = field(default=None, kw_only=True)
 
     def describe(self, n_splits: int) -> str:
         """What is going to be done, in a sentence that begins like scikit-learn's."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from skhpo.samplers import History, RandomSampler, Sampler, make_sampler
+from skhpo.samplers import Earlier, History, RandomSampler, Sampler, make_sampler
 from skhpo.samplers._base import PointsLeft, SobolDesign, distances
 from skhpo.space import Categorical, Column, Integer, Real, Space
 
@@ -292,3 +292,36 @@ def test_resource_must_be_a_positive_number(resource):
 def test_a_space_without_columns_is_refused():
     with pytest.raises(ValueError, match="no columns"):
         RandomSampler().start(Space([]), seed=0)
+
+
+def test_folds_are_kept_beside_the_losses(plane):
+    run = RandomSampler().start(plane, seed=0)
+    X = run.ask(3)
+    run.tell(X[:1], np.array([1.0]))
+    assert run.history.folds is None
+    run.tell(X[1:], np.array([2.0, 3.0]), folds=np.array([[1.0, 3.0], [3.0, np.inf]]))
+    np.testing.assert_array_equal(run.history.folds, [[np.nan, np.nan], [1.0, 3.0], [3.0, np.nan]])
+    for _ in range(40):
+        run.tell(run.ask(), np.array([0.0]), folds=np.array([[-1.0, 1.0]]))
+    assert run.history.folds.shape == (43, 2)
+    np.testing.assert_array_equal(run.history.folds[-1], [-1.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 3), (3, 2)])
+def test_folds_of_another_shape_are_refused(plane, shape):
+    run = RandomSampler().start(plane, seed=0)
+    run.tell(run.ask(), np.array([0.0]), folds=np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=r"folds must have shape \(2, 2\)"):
+        run.tell(run.ask(2), np.zeros(2), folds=np.zeros(shape))
+
+
+def test_earlier_results_are_sorted_different_and_finite():
+    X = np.array([[0.5], [0.2], [0.5], [0.9], [0.1]])
+    loss = np.array([2.0, 1.0, 0.0, np.nan, np.inf])
+    earlier = Earlier.of(Space([Column("x", Real(0.0, 1.0))]), X, loss)
+    assert earlier.X.tolist() == [[0.5], [0.2]]
+    assert earlier.loss.tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match="at least one"):
+        Earlier.of(Space([Column("x", Real(0.0, 1.0))]), X[3:], loss[3:])
+    with pytest.raises(ValueError, match=r"\(m, 1\)"):
+        Earlier.of(Space([Column("x", Real(0.0, 1.0))]), X.T, loss)
