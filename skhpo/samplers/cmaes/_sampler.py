@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from skhpo.samplers._base import Sampler
+from skhpo.samplers._history import Earlier
 from skhpo.samplers._resources import full_losses
-from skhpo.samplers.cmaes import _categorical, _margin, _restarts, _strategy
+from skhpo.samplers.cmaes import _categorical, _margin, _restarts, _strategy, _warm_start
 from skhpo.samplers.cmaes._layout import Layout
 
 _LEARNING = 0xC3A
@@ -58,11 +59,11 @@ class CMAESSampler(Sampler):
     sigma0 : float, default=0.15
         First standard deviation, as a share of each column's range.
     x0 : array-like of shape (d,), optional
-        First mean in the unit cube; NaN stands for the middle of a column. By default it is
-        the weighted mean of the three best points of the initial design.
+        First mean in the unit cube; NaN leaves a column open. By default, and for what is open, it is
+        the weighted mean of the three best points of the initial design, the middle without a design.
     n_startup : int, optional
         Length of the initial Sobol design; by default 4 + floor(3 ln(number of columns)),
-        and none if there is an ``x0``.
+        and none if there is an ``x0``. The results of an earlier search always take its place.
 
     Raises
     ------
@@ -89,6 +90,9 @@ class CMAESSampler(Sampler):
     last. Where in its cell a sample lay, and where an inactive column's stood, does not matter to
     the loss and is drawn anew from the distribution for the update; see ``_margin``.
 
+    With the results of an earlier search, mean, step size and covariances begin as those of its best
+    tenth, blurred [7]_, and the probabilities of choices as theirs. Restarts do not.
+
     References
     ----------
     .. [1] N. Hansen, "The CMA evolution strategy: a tutorial", arXiv 1604.00772, 2016, 2023.
@@ -99,6 +103,8 @@ class CMAESSampler(Sampler):
     .. [5] N. Hansen, "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed",
        GECCO 2009.
     .. [6] N. Hansen, "Injecting external solutions into CMA-ES", arXiv 1110.4181, 2011.
+    .. [7] M. Nomura, S. Watanabe, Y. Akimoto, Y. Ozaki, M. Onishi, "Warm starting CMA-ES for
+       hyperparameter optimization", AAAI 2021.
 
     Examples
     --------
@@ -113,6 +119,8 @@ class CMAESSampler(Sampler):
     >>> bool(sampler.history.loss.min() < 1e-3)
     True
     """
+
+    warm_starts: ClassVar[bool] = True
 
     restarts: Literal["ipop", "bipop"] | None = "ipop"
     population_size: int | None = None
@@ -160,8 +168,18 @@ class CMAESSampler(Sampler):
         self._n_design = default_design if self.n_startup is None else self.n_startup
         self._n_used = 0
         self._running = False
-        if not self._n_design:
+        if self.earlier is not None:
+            self._begin_from(self.earlier)
+        elif not self._n_design:
             self._begin_first(0)
+
+    def _begin_from(self, earlier: Earlier) -> None:
+        """The first run, from the good points of an earlier search."""
+        good = earlier.X[: _warm_start.n_good(len(earlier.X))]
+        m, sigma, C = _warm_start.promising(good[:, self._layout.ordered], self.sigma0)
+        chosen = self._layout.choices(good)
+        q = [_warm_start.probabilities(*each) for each in zip(chosen, self._layout.K, strict=True)]
+        self._begin(_restarts.Regime(self._schedule.lam_0), self._given_mean(m), q, sigma, C)
 
     def _begin_first(self, last: int) -> None:
         """The first run, from what the initial design has shown."""
@@ -175,25 +193,36 @@ class CMAESSampler(Sampler):
             X = self.history.X[order]
             m = _weighted_mean(X[:_PARENTS, layout.ordered], _strategy.positive_weights(2 * _PARENTS))
             q = self._learn_choices(q, X, _strategy.positive_weights(len(X)))
-        if self.x0 is not None:
-            x0 = np.asarray(self.x0, dtype=float)[layout.ordered]
-            m = np.where(np.isnan(x0), 0.5, x0)
         self._n_used = last
-        self._begin(_restarts.Regime(lam), m, q)
+        self._begin(_restarts.Regime(lam), self._given_mean(m), q, self.sigma0)
 
-    def _begin(self, regime: _restarts.Regime, m: np.ndarray, q: list[np.ndarray]) -> None:
+    def _given_mean(self, m: np.ndarray) -> np.ndarray:
+        """The user's first mean, ``m`` where that leaves it open."""
+        if self.x0 is None:
+            return m
+        x0 = np.asarray(self.x0, dtype=float)[self._layout.ordered]
+        return np.where(np.isnan(x0), m, x0)
+
+    def _begin(
+        self,
+        regime: _restarts.Regime,
+        m: np.ndarray,
+        q: list[np.ndarray],
+        sigma: float,
+        C: np.ndarray | None = None,
+    ) -> None:
         self._running = True
         self._regime = regime
         self._progress = _restarts.Progress()
-        self._sigma_0 = self.sigma0 * regime.sigma_share
+        self._sigma_0 = sigma
         self._q = q
         # Without ordered columns only lam and w of the constants are of use.
         self._c = _strategy.make_constants(max(len(m), 1), regime.lam)
-        self._s = self._with_margin(_strategy.make_state(m, self._sigma_0))
+        self._s = self._with_margin(_strategy.make_state(m, sigma, C))
 
     def _begin_elsewhere(self, regime: _restarts.Regime, rng: np.random.Generator) -> None:
-        layout = self._layout
-        self._begin(regime, rng.random(len(layout.ordered)), [np.full(K, 1 / K) for K in layout.K])
+        m, q = rng.random(len(self._layout.ordered)), [np.full(K, 1 / K) for K in self._layout.K]
+        self._begin(regime, m, q, self.sigma0 * regime.sigma_share)
 
     # -- asking ---------------------------------------------------------------------------------------
 

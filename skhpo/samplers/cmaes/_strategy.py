@@ -120,11 +120,12 @@ def make_constants(n: int, lam: int) -> Constants:
     )
 
 
-def make_state(m: np.ndarray, sigma: float) -> State:
-    """An isotropic distribution around m."""
+def make_state(m: np.ndarray, sigma: float, C: np.ndarray | None = None) -> State:
+    """A distribution around m, isotropic unless there is a C."""
     n = len(m)
     zeros, ones, eye = np.zeros(n), np.ones(n), np.eye(n)
-    return State(np.array(m, dtype=float), sigma, eye, zeros, zeros, ones, eye, ones)
+    state = State(np.array(m, dtype=float), sigma, eye, zeros, zeros, ones, eye, ones)
+    return state if C is None or not n else decompose(replace(state, C=C))
 
 
 def steps(state: State, Z: np.ndarray) -> np.ndarray:
