@@ -154,7 +154,9 @@ class Sampler(ABC):
         """
         pending = np.empty((0, self.space.d)) if pending is None else self._checked(pending, "pending")
         taken = {row.tobytes() for row in pending}
-        left = self.space.size - len(self._seen) - sum(key not in self._seen for key in taken)
+        left = self.space.size
+        if left < math.inf:
+            left -= len(self._seen) + sum(key not in self._seen for key in taken)
         n = int(min(n, left))
         if n <= 0:
             return np.empty((0, self.space.d))
@@ -231,14 +233,14 @@ class Sampler(ABC):
         resource = np.asarray(resource, dtype=float)
         if resource.shape not in ((), loss.shape):
             raise ValueError(f"resource must be one number or have shape {loss.shape}, got {resource.shape}.")
-        if not (np.isfinite(resource) & (resource > 0)).all():
+        if not ((resource > 0) & (resource < math.inf)).all():
             raise ValueError(f"resource must be finite and greater than 0, got {resource!r}.")
         if folds is not None:
             folds = np.asarray(folds, dtype=float)
             K = "K" if self.history.folds is None else self.history.folds.shape[1]
             if folds.ndim != 2 or len(folds) != len(X) or K not in ("K", folds.shape[1]):
                 raise ValueError(f"folds must have shape ({len(X)}, {K}), got {folds.shape}.")
-        self.history.append(X, loss, np.broadcast_to(resource, loss.shape), folds)
+        self.history.append(X, loss, resource, folds)
         self._learn(len(X))
 
     def count_points(self, space: Space) -> float:
@@ -384,6 +386,7 @@ class SobolDesign:
     def points(self, first: int, n: int) -> np.ndarray:
         """Rows ``first`` to ``first + n`` (n, d) of the sequence."""
         if first + n > len(self._points):
-            m = max(5, math.ceil(math.log2(first + n)))
+            # To begin a sequence takes longer than hundreds of its points do.
+            m = max(8, math.ceil(math.log2(first + n)))
             self._points = qmc.Sobol(self._d, scramble=True, rng=self._seed).random_base2(m)
         return self._points[first : first + n]

@@ -140,6 +140,8 @@ class History:
         -------
         rows : ndarray of int
         """
+        if not self._is_budgeted:
+            return np.arange(first, self._n if last is None else min(last, self._n))
         resource, trial = self.resource[first:last], self.trial[first:last]
         largest = np.zeros(len(self._numbers))
         np.maximum.at(largest, trial, resource)

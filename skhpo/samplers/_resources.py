@@ -51,6 +51,8 @@ def full_losses(history: History, n: int | None = None) -> np.ndarray:
         The losses themselves if they are all of one resource.
     """
     loss, resource, trial = history.loss[:n], history.resource[:n], history.trial[:n]
+    if not history.is_budgeted:
+        return loss.copy()
     levels = np.unique(resource[np.isfinite(loss)])
     carried = loss.copy()
     # From the top down: what a level leads to is on the largest's scale already.

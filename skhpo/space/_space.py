@@ -118,8 +118,9 @@ class Space:
         U = np.array(U, dtype=float, ndmin=2)
         if U.ndim != 2 or U.shape[1] != self.d:
             raise ValueError(f"Points of this space have shape (n, {self.d}), got {U.shape}.")
-        # Adding 0 turns -0 into 0: equal points have equal bytes.
-        U = np.minimum(np.maximum(U, 0.0), 1.0) + 0.0
+        np.maximum(U, 0.0, out=U)
+        np.minimum(U, 1.0, out=U)
+        U += 0.0  # turns -0 into 0: equal points have equal bytes
         if len(self._even):
             k = np.minimum(np.floor(U[:, self._even] * self._n_even), self._n_even - 1)
             U[:, self._even] = (k + 0.5) / self._n_even

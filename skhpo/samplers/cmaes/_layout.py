@@ -26,6 +26,8 @@ class Layout:
         Columns of the space that the normal distribution holds.
     discrete, real : ndarray of int
         Those of the n with cells, and those without.
+    narrowing : ndarray of bool of shape (n,)
+        Which of the n have no cells, and so can become arbitrarily narrow.
     categorical : ndarray of int
         Columns of the space with a categorical distribution.
     K : list of int
@@ -46,6 +48,7 @@ class Layout:
         self.categorical = np.flatnonzero(is_categorical & (levels > 1))
         self.K = [int(levels[j]) for j in self.categorical]
         self.n_free = len(self.ordered) + len(self.categorical)
+        self.narrowing = np.isin(np.arange(len(self.ordered)), self.real)
         self.may_repeat = math.isfinite(space.size) or space.is_conditional
 
     def known(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,11 +59,10 @@ class Layout:
         """
         low, high = x.copy(), x.copy()
         for j in self.discrete:
-            low[:, j], high[:, j] = self.space.columns[self.ordered[j]].dimension.cells(x[:, j])
-        # Only the outermost cells of a discrete column have an edge of the cube.
-        cells = self.discrete
-        low[:, cells] = np.where(low[:, cells] <= 0, -np.inf, low[:, cells])
-        high[:, cells] = np.where(high[:, cells] >= 1, np.inf, high[:, cells])
+            below, above = self.space.columns[self.ordered[j]].dimension.cells(x[:, j])
+            # Only the outermost cells of a discrete column have an edge of the cube.
+            low[:, j] = np.where(below <= 0, -np.inf, below)
+            high[:, j] = np.where(above >= 1, np.inf, above)
         inactive = np.isnan(x)
         low[inactive], high[inactive] = -np.inf, np.inf
         return low, high
@@ -72,7 +74,9 @@ class Layout:
     def points(self, x: np.ndarray, choices: list[np.ndarray]) -> np.ndarray:
         """Points (lam, d) in the cube from what the two distributions drew."""
         X = np.full((len(x), self.space.d), 0.5)
-        X[:, self.ordered] = np.clip(x, 0.0, 1.0)  # a discrete column's outermost cells are open
+        X[:, self.ordered] = np.minimum(
+            np.maximum(x, 0.0), 1.0
+        )  # outermost cells of discrete columns are open
         for j, K, chosen in zip(self.categorical, self.K, choices, strict=True):
             X[:, j] = (chosen + 0.5) / K
         return X

@@ -64,6 +64,9 @@ class CMAESSampler(Sampler):
     n_startup : int, optional
         Length of the initial Sobol design; by default 4 + floor(3 ln(number of columns)),
         and none if there is an ``x0``. The results of an earlier search always take its place.
+    alpha : float, default=0.1
+        How far the optimum is believed to be from good points of an earlier search, as a share of each
+        column: the standard deviation of what each of them is blurred with.
 
     Raises
     ------
@@ -127,6 +130,7 @@ class CMAESSampler(Sampler):
     sigma0: float = 0.15
     x0: ArrayLike | None = None
     n_startup: int | None = None
+    alpha: float = 0.1
 
     def __post_init__(self) -> None:
         if self.restarts not in ("ipop", "bipop", None):
@@ -141,10 +145,11 @@ class CMAESSampler(Sampler):
                 raise TypeError(f"{name} must be an integer or None, got {value!r}.")
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value!r}.")
-        if isinstance(self.sigma0, bool) or not isinstance(self.sigma0, numbers.Real):
-            raise TypeError(f"sigma0 must be a number, got {self.sigma0!r}.")
-        if not 0 < self.sigma0 <= 10:
-            raise ValueError(f"sigma0 must be greater than 0 and at most 10, got {self.sigma0!r}.")
+        for name, value in (("sigma0", self.sigma0), ("alpha", self.alpha)):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise TypeError(f"{name} must be a number, got {value!r}.")
+            if not 0 < value <= 10:
+                raise ValueError(f"{name} must be greater than 0 and at most 10, got {value!r}.")
         if self.x0 is not None:
             x0 = np.asarray(self.x0, dtype=float)
             if x0.ndim != 1 or ((x0 < 0) | (x0 > 1)).any():
@@ -167,6 +172,8 @@ class CMAESSampler(Sampler):
         default_design = default if self.x0 is None else 0
         self._n_design = default_design if self.n_startup is None else self.n_startup
         self._n_used = 0
+        self._philox = np.random.Philox(np.random.SeedSequence(self.seed))
+        self._counted = self._philox.state
         self._running = False
         if self.earlier is not None:
             self._begin_from(self.earlier)
@@ -176,7 +183,7 @@ class CMAESSampler(Sampler):
     def _begin_from(self, earlier: Earlier) -> None:
         """The first run, from the good points of an earlier search."""
         good = earlier.X[: _warm_start.n_good(len(earlier.X))]
-        m, sigma, C = _warm_start.promising(good[:, self._layout.ordered], self.sigma0)
+        m, sigma, C = _warm_start.promising(good[:, self._layout.ordered], self.sigma0, self.alpha)
         chosen = self._layout.choices(good)
         q = [_warm_start.probabilities(*each) for each in zip(chosen, self._layout.K, strict=True)]
         self._begin(_restarts.Regime(self._schedule.lam_0), self._given_mean(m), q, sigma, C)
@@ -224,13 +231,20 @@ class CMAESSampler(Sampler):
         m, q = rng.random(len(self._layout.ordered)), [np.full(K, 1 / K) for K in self._layout.K]
         self._begin(regime, m, q, self.sigma0 * regime.sigma_share)
 
+    def _generator(self) -> np.random.Generator:
+        # Of a counted sequence each ask has its own stretch, which takes no time to find; to seed
+        # another generator each time, as the base class does, takes a third of the whole ask.
+        self._counted["state"]["counter"][-1] = self.n_asked
+        self._philox.state = self._counted
+        return np.random.Generator(self._philox)
+
     # -- asking ---------------------------------------------------------------------------------------
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         design = self._design.points(self.n_asked, n)
         if not self._running:
             return design
-        Z = ndtri(np.clip(design[:, self._layout.ordered], 1e-12, 1 - 1e-12))
+        Z = ndtri(np.minimum(np.maximum(design[:, self._layout.ordered], 1e-12), 1 - 1e-12))
         X = self._draw(Z, rng)
         if self._layout.may_repeat:
             taken = {row.tobytes() for row in pending}
@@ -255,13 +269,14 @@ class CMAESSampler(Sampler):
         s, real = self._s, self._layout.real
         x = s.m + s.sigma * s.A * _strategy.steps(s, Z)  # eq. 40
         for _ in range(_REDRAWS):
-            outside = ((x[:, real] < 0) | (x[:, real] > 1)).any(axis=1)
+            outside = (np.abs(x[:, real] - 0.5) > 0.5).any(axis=1)
             if not outside.any():
                 break
             Z = rng.standard_normal((outside.sum(), len(s.m)))
             x[outside] = s.m + s.sigma * s.A * _strategy.steps(s, Z)
-        folded = x[:, real] % 2
-        x[:, real] = np.minimum(folded, 2 - folded)
+        else:
+            folded = x[:, real] % 2
+            x[:, real] = np.minimum(folded, 2 - folded)
         return self._layout.points(x, [_categorical.sample(q, len(x), rng) for q in self._q])
 
     # -- learning ---------------------------------------------------------------------------------------
@@ -284,9 +299,8 @@ class CMAESSampler(Sampler):
     def _generation(self, rows: np.ndarray, loss: np.ndarray) -> None:
         """Learn from lam rows of the history with losses (lam,) on one scale."""
         layout, c, s = self._layout, self._c, self._s
-        rng = np.random.default_rng([self.seed, rows[0], _LEARNING])
         if not np.isfinite(loss).any():
-            self._begin_elsewhere(self._regime, rng)
+            self._begin_elsewhere(self._regime, self._learning_generator(rows))
             return
         order = np.argsort(loss, kind="stable")
         X, loss = self.history.X[rows[order]], loss[order]
@@ -297,19 +311,24 @@ class CMAESSampler(Sampler):
 
         low, high = layout.known(X[:, layout.ordered])
         low, high = ((edge - s.m) / (s.sigma * s.A) for edge in (low, high))
-        hidden = (low < high).any()
-        Y = _margin.complete(low, high, s.C, _strategy.precision(s), rng) if hidden else low
+        Y = low
+        if (low < high).any():
+            Y = _margin.complete(low, high, s.C, _strategy.precision(s), self._learning_generator(rows, 1))
         s = _strategy.update(c, s, _strategy.clip_steps(c, s, Y), w_plus, w_minus)
         self._s = self._with_margin(s)
         self._progress.append(loss)
         if self.restarts is None:
             return
         n_evaluations = c.lam * len(self._progress.best)
-        narrowing = np.isin(np.arange(c.n), layout.real)
         if n_evaluations >= self._regime.max_evaluations or _restarts.stop_reason(
-            c, self._s, self._sigma_0, self._progress, loss, narrowing
+            c, self._s, self._sigma_0, self._progress, loss, layout.narrowing
         ):
+            rng = self._learning_generator(rows)
             self._begin_elsewhere(self._schedule.following(self._regime, n_evaluations, rng), rng)
+
+    def _learning_generator(self, rows: np.ndarray, stream: int = 0) -> np.random.Generator:
+        """What the update from these rows draws from: one stream for what is hidden, another for restarts."""
+        return np.random.default_rng([self.seed, rows[0], _LEARNING, stream])
 
     def _learn_choices(self, q: list[np.ndarray], X: np.ndarray, w: np.ndarray) -> list[np.ndarray]:
         n_columns = len(q)

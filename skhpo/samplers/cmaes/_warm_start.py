@@ -45,7 +45,7 @@ def n_good(m: int) -> int:
     return min(m, max(math.floor(GAMMA * m), LEAST_GOOD))
 
 
-def promising(x: np.ndarray, sigma_0: float) -> tuple[np.ndarray, float, np.ndarray]:
+def promising(x: np.ndarray, sigma_0: float, alpha: float = ALPHA) -> tuple[np.ndarray, float, np.ndarray]:
     """Mean, step size and covariance matrix of the promising distribution of good points.
 
     Parameters
@@ -54,6 +54,8 @@ def promising(x: np.ndarray, sigma_0: float) -> tuple[np.ndarray, float, np.ndar
         NaN where a column is inactive.
     sigma_0 : float
         Standard deviation of a column of which nothing is known.
+    alpha : float
+        Standard deviation of the mixture's components.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def promising(x: np.ndarray, sigma_0: float) -> tuple[np.ndarray, float, np.ndar
     total = np.where(active, x, 0.0).sum(axis=0)
     m = np.where(active.any(axis=0), total / np.maximum(active.sum(axis=0), 1), 0.5)
     deviation = np.where(active, x - m, 0.0)
-    blur = ALPHA**2 + (1 - active.mean(axis=0)) * sigma_0**2
+    blur = alpha**2 + (1 - active.mean(axis=0)) * sigma_0**2
     Sigma = np.diag(blur) + deviation.T @ deviation / N
     # The logarithm, as the determinant itself is far below the least number in many dimensions.
     sigma = math.exp(np.linalg.slogdet(Sigma)[1] / (2 * max(n, 1)))
