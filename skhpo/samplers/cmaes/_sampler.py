@@ -21,7 +21,7 @@ from scipy.special import ndtri
 from skhpo.samplers._base import Sampler
 from skhpo.samplers._history import Earlier
 from skhpo.samplers._resources import full_losses
-from skhpo.samplers.cmaes import _categorical, _margin, _restarts, _strategy, _warm_start
+from skhpo.samplers.cmaes import _categorical, _learning_rates, _margin, _restarts, _strategy, _warm_start
 from skhpo.samplers.cmaes._layout import Layout
 
 _LEARNING = 0xC3A
@@ -67,6 +67,9 @@ class CMAESSampler(Sampler):
     alpha : float, default=0.1
         How far the optimum is believed to be from good points of an earlier search, as a share of each
         column: the standard deviation of what each of them is blurred with.
+    learning_rates : {"fixed", "adaptive"}, default="fixed"
+        With "adaptive" only a share of each update is made, which shrinks where noise or ruggedness turn one
+        update against the next [8]_. It takes thousands of evaluations to be of use; see Notes.
 
     Raises
     ------
@@ -108,6 +111,8 @@ class CMAESSampler(Sampler):
     .. [6] N. Hansen, "Injecting external solutions into CMA-ES", arXiv 1110.4181, 2011.
     .. [7] M. Nomura, S. Watanabe, Y. Akimoto, Y. Ozaki, M. Onishi, "Warm starting CMA-ES for
        hyperparameter optimization", AAAI 2021.
+    .. [8] M. Nomura, Y. Akimoto, I. Ono, "CMA-ES with learning rate adaptation: can CMA-ES with
+       default population size solve multimodal and noisy problems?", GECCO 2023.
 
     Examples
     --------
@@ -131,10 +136,13 @@ class CMAESSampler(Sampler):
     x0: ArrayLike | None = None
     n_startup: int | None = None
     alpha: float = 0.1
+    learning_rates: Literal["fixed", "adaptive"] = "fixed"
 
     def __post_init__(self) -> None:
         if self.restarts not in ("ipop", "bipop", None):
             raise ValueError(f"restarts must be 'ipop', 'bipop' or None, got {self.restarts!r}.")
+        if self.learning_rates not in ("fixed", "adaptive"):
+            raise ValueError(f"learning_rates must be 'fixed' or 'adaptive', got {self.learning_rates!r}.")
         for name, value, least in (
             ("population_size", self.population_size, 2),
             ("n_startup", self.n_startup, 0),
@@ -221,6 +229,7 @@ class CMAESSampler(Sampler):
         self._running = True
         self._regime = regime
         self._progress = _restarts.Progress()
+        self._rates = _learning_rates.make_rates(len(m))
         self._sigma_0 = sigma
         self._q = q
         # Without ordered columns only lam and w of the constants are of use.
@@ -314,8 +323,10 @@ class CMAESSampler(Sampler):
         Y = low
         if (low < high).any():
             Y = _margin.complete(low, high, s.C, _strategy.precision(s), self._learning_generator(rows, 1))
-        s = _strategy.update(c, s, _strategy.clip_steps(c, s, Y), w_plus, w_minus)
-        self._s = self._with_margin(s)
+        updated = _strategy.update(c, s, _strategy.clip_steps(c, s, Y), w_plus, w_minus)
+        if self.learning_rates == "adaptive":
+            self._rates, updated = _learning_rates.adapt(self._rates, s, updated)
+        self._s = self._with_margin(updated)
         self._progress.append(loss)
         if self.restarts is None:
             return
