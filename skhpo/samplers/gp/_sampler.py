@@ -14,23 +14,27 @@ import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from skhpo.samplers._base import Sampler
-from skhpo.samplers._resources import full_losses
 from skhpo.samplers.gp import _acquisition
 from skhpo.samplers.gp._acquisition import Acquisition, Values
-from skhpo.samplers.gp._budget import BudgetEmbedding
+from skhpo.samplers.gp._context import ContextEmbedding
+from skhpo.samplers.gp._earlier import first_points
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import Hyperparameters, LogNormalPrior, MapObjective, fit
+from skhpo.samplers.gp._observations import Observations, observations
 from skhpo.samplers.gp._optimize import local_search
 from skhpo.samplers.gp._posterior import Posterior
 from skhpo.samplers.gp._starts import Starts
 from skhpo.samplers.gp._transforms import targets
 
 AcquisitionName = Literal["log_ei", "ei", "pi", "ucb"]
+
+_N_FIRST = 5
+"""Points of an earlier search that are evaluated before the model takes over, in place of a design."""
 
 _ENUMERABLE = 1000
 """Spaces up to this size have the acquisition function evaluated at each point that is left."""
@@ -46,7 +50,7 @@ class GPSampler(Sampler):
     function is largest, searched by quasi-Newton over real columns and level by level over discrete ones.
 
     The model of choice where an evaluation is expensive: it learns most from few, and its own time grows with
-    the cube of their number (see Notes).
+    the cube of their number, up to ``max_points``.
 
     Parameters
     ----------
@@ -63,6 +67,9 @@ class GPSampler(Sampler):
         ask for the neighbours of the best point for ever.
     n_fantasies : int, default=16
         Outcomes drawn for the pending points. The acquisition function is averaged over them [2]_.
+    max_points : int, default=300
+        Most evaluations that are modelled. Of more, the best are, and others from evenly spaced ranks, half and
+        half, so that a proposal costs the same after two thousand evaluations.
     transform : bool, default=True
         Whether a Yeo-Johnson transform may draw in the tail of bad losses before they are modelled. It does
         so where the transformed losses are the likelier ones under the model.
@@ -98,6 +105,12 @@ class GPSampler(Sampler):
     The rule was chosen by this table and these seeds. Its first and last row are equal within their errors at
     a small bias; the large one decided, by somewhat more than a standard error.
 
+    An earlier search [4]_ gives up to a hundred of its results, as many as have room within ``max_points``, and
+    the first five points in place of the design: its best, others of its best that are far from each other, and
+    a middling one. A straight line carries its losses to the scale of this search, and one more input
+    of the covariance, 0 here and 1 there, learns by its length scale how much they say. The incumbent is of
+    this search alone. Under a budget it is the same, with the earlier results at the full resource.
+
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
     the history alone, also for a history that was told all at once, and its cost is a fixed number of fits
@@ -111,6 +124,7 @@ class GPSampler(Sampler):
        algorithms", NeurIPS 2012, arXiv:1206.2944.
     .. [3] K. Kandasamy, G. Dasarathy, J. Schneider and B. Poczos, "Multi-fidelity Bayesian optimisation with
        continuous approximations", ICML 2017, arXiv:1703.06240.
+    .. [4] K. Swersky, J. Snoek and R. P. Adams, "Multi-task Bayesian optimization", NeurIPS 2013.
 
     Examples
     --------
@@ -131,6 +145,9 @@ class GPSampler(Sampler):
     margin: float = 0.01
     n_fantasies: int = 16
     transform: bool = True
+    max_points: int = 300
+
+    warm_starts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -139,7 +156,7 @@ class GPSampler(Sampler):
             raise ValueError(
                 f"acquisition must be one of {', '.join(map(repr, names))}, got {self.acquisition!r}."
             )
-        for name in ("n_startup", "n_fantasies"):
+        for name in ("n_startup", "n_fantasies", "max_points"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Integral):
                 raise TypeError(f"{name} must be an integer, got {value!r}.")
@@ -157,20 +174,32 @@ class GPSampler(Sampler):
     def _start(self) -> None:
         self._starts = Starts(self.space)
         self._fitted_at = 0
-        self._model(Embedding(self.space), LogNormalPrior.for_columns(self.space.d))
+        self._first = np.empty((0, self.space.d))
+        if self.earlier is not None:
+            rows = first_points(Embedding(self.space).features(self.earlier.X), min(_N_FIRST, self.n_startup))
+            self._first = self.earlier.X[rows]
+        self._model(budget=False)
 
-    def _model(self, embedding: Embedding, prior: LogNormalPrior) -> None:
+    def _model(self, *, budget: bool) -> None:
         """Take up a model of which nothing is known yet."""
-        self._embedding, self._prior = embedding, prior
-        self._theta = dict.fromkeys((False, True), prior.mean)
+        earlier = self.earlier is not None
+        plain = not (budget or earlier)
+        space = self.space
+        self._embedding = (
+            Embedding(space) if plain else ContextEmbedding(space, budget=budget, earlier=earlier)
+        )
+        self._prior = LogNormalPrior.for_columns(space.d, budget=budget, earlier=earlier)
+        self._has_budget = budget
+        self._theta = dict.fromkeys((False, True), self._prior.mean)
         self._transforms = False
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        n_design = min(n, max(0, self.n_startup - max(self.n_asked, self.history.n_trials)))
+        n_startup = len(self._first) if len(self._first) == _N_FIRST else self.n_startup
+        n_design = min(n, max(0, n_startup - max(self.n_asked, self.history.n_trials)))
         if len(self.history) == 0:
             # More workers than startup points, and none is back yet: the design goes on.
             n_design = n
-        X = self.space.canonical(self._design.points(self.n_asked, n_design))
+        X = self._designed(n_design, pending)
         if n_design == n:
             return X
         posterior = self._posterior()
@@ -179,28 +208,29 @@ class GPSampler(Sampler):
             X = np.concatenate([X, point[None]])
         return X
 
+    def _designed(self, n: int, pending: np.ndarray) -> np.ndarray:
+        """Points (n, d) of the design: first those of the earlier search that are not evaluated yet."""
+        taken = {row.tobytes() for row in pending}
+        left = [point for point in self._first if not self._is_taken(point, taken)][:n]
+        sobol = self.space.canonical(self._design.points(self.n_asked + len(left), n - len(left)))
+        return np.concatenate([np.reshape(left, (len(left), self.space.d)), sobol])
+
     # -- the model --------------------------------------------------------------------------------
 
-    def _data(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Features and losses that are modelled, of the first n evaluations."""
-        history = self.history
-        if (history.resource[:n] == 1.0).all():
-            return self._embedding.features(history.X[:n]), history.loss[:n]
-        embedding = self._embedding
-        if not isinstance(embedding, BudgetEmbedding):
-            embedding = BudgetEmbedding(self.space)
-            self._model(embedding, LogNormalPrior.for_columns(self.space.d, budget=True))
-        Phi = embedding.features(history.X[:n], history.resource[:n])
-        return Phi, full_losses(history, n)
+    def _data(self, n: int) -> Observations:
+        """What is modelled of the first n evaluations."""
+        if not self._has_budget and not (self.history.resource[:n] == 1.0).all():
+            self._model(budget=True)
+        return observations(self.history, n, self._embedding, self.earlier, self.max_points)
 
     def _posterior(self) -> Posterior:
         n = len(self.history)
         self._refit(n)
-        Phi, loss = self._data(n)
-        y, _ = targets(loss, transform=self._transforms)
+        self._observed = seen = self._data(n)
+        y, _ = targets(seen.loss, transform=self._transforms)
         hyper = Hyperparameters.from_theta(self._theta[self._transforms])
-        posterior = Posterior(self._embedding, hyper, Phi, y[:, None])
-        rows = self.history.at_largest()
+        posterior = Posterior(self._embedding, hyper, seen.Phi, y[:, None])
+        rows = np.intersect1d(self.history.at_largest(), seen.rows)
         rows = rows[self.history.resource[rows] < 1.0]
         if not len(rows):
             return posterior
@@ -219,19 +249,19 @@ class GPSampler(Sampler):
         first = 1 << (n.bit_length() - 1)
         for length in range(first, n + 1, max(1, first // 32)):
             if length > self._fitted_at:
-                self._fit(*self._data(length), afresh=length == first)
+                self._fit(self._data(length), afresh=length == first)
                 self._fitted_at = length
 
-    def _fit(self, Phi: np.ndarray, loss: np.ndarray, *, afresh: bool) -> None:
+    def _fit(self, seen: Observations, *, afresh: bool) -> None:
         least, self._transforms = np.inf, False
         for transforms in (False, True) if self.transform else (False,):
             starts = self._prior.starts() if afresh else [self._theta[transforms]]
-            y, log_jacobian = targets(loss, transform=transforms)
+            y, log_jacobian = targets(seen.loss, transform=transforms)
             # Constant targets say nothing, and the likelihood would shrink the signal to nothing.
             if np.ptp(y) == 0.0:
                 self._theta[transforms] = self._prior.mean
                 continue
-            objective = MapObjective(self._embedding, Phi, y, self._prior)
+            objective = MapObjective(self._embedding, seen.Phi, y, self._prior)
             self._theta[transforms], value = fit(objective, starts, self._prior)
             if value - log_jacobian < least:
                 least, self._transforms = value - log_jacobian, transforms
@@ -240,7 +270,8 @@ class GPSampler(Sampler):
 
     def _best_point(self, posterior: Posterior, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The point (d,), neither told nor pending, with the largest acquisition value found."""
-        X = self.history.X[self.history.at_largest()]
+        told = np.intersect1d(self.history.at_largest(), self._observed.rows)
+        X = np.concatenate([self.history.X[told], self._observed.X_earlier])
         believed = posterior(self._embedding.features(X))[0][:, 0]
         if len(pending):
             # Sampled outcomes and not the mean alone: a believer in the mean sees no chance that a pending
@@ -268,7 +299,7 @@ class GPSampler(Sampler):
         # The least target and not the least posterior mean. Under noise it is partly luck, and asks for more
         # than is known to be there; what that adds in exploration halved the regret of noisy Hartmann-6.
         # Without noise the two are the same.
-        f = posterior.Y.min(axis=0)
+        f = posterior.Y[self._observed.m :].min(axis=0)
         if self.acquisition == "pi":
             return partial(_acquisition.log_pi, f=f - self.margin)
         return partial(_acquisition.log_ei if self.acquisition == "log_ei" else _acquisition.ei, f=f)
