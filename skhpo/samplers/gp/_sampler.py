@@ -68,8 +68,8 @@ class GPSampler(Sampler):
     n_fantasies : int, default=16
         Outcomes drawn for the pending points. The acquisition function is averaged over them [2]_.
     max_points : int, default=300
-        Most evaluations that are modelled. Of more, the best are, and others from evenly spaced ranks, half and
-        half, so that a proposal costs the same after two thousand evaluations.
+        Most evaluations that are modelled. Of more, half are the best and half are from evenly
+        spaced ranks of the others, so that a proposal costs the same after two thousand evaluations.
     transform : bool, default=True
         Whether a Yeo-Johnson transform may draw in the tail of bad losses before they are modelled. It does
         so where the transformed losses are the likelier ones under the model.
@@ -105,11 +105,11 @@ class GPSampler(Sampler):
     The rule was chosen by this table and these seeds. Its first and last row are equal within their errors at
     a small bias; the large one decided, by somewhat more than a standard error.
 
-    An earlier search [4]_ gives up to a hundred of its results, as many as have room within ``max_points``, and
-    the first five points in place of the design: its best, others of its best that are far from each other, and
-    a middling one. A straight line carries its losses to the scale of this search, and one more input
-    of the covariance, 0 here and 1 there, learns by its length scale how much they say. The incumbent is of
-    this search alone. Under a budget it is the same, with the earlier results at the full resource.
+    An earlier search [4]_ gives up to a hundred of its results, as many as have room within ``max_points``,
+    and the first five points in place of the design: its best, others of its best that are far from each
+    other, and a middling one. A straight line carries its losses to the scale of this search, and one more
+    input of the covariance, 0 here and 1 there, learns by its length scale how much they say. The incumbent
+    is of this search alone. Under a budget it is the same, with the earlier results at the full resource.
 
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
