@@ -32,7 +32,7 @@ class Optimizer:
     ----------
     space : dict, list of dicts or Space
         What may be searched, in every form that ``param_distributions`` of a search may have.
-    sampler : {"random", "sobol", "grid", "tpe", "gp", "cmaes"} or Sampler, default="tpe"
+    sampler : {"random", "sobol", "grid", "auto", "tpe", "gp", "cmaes"} or Sampler, default="tpe"
         Where to look next. A sampler object is copied and left as it is.
     random_state : int, RandomState instance or None, default=None
         Source of the one seed that is drawn here; with an int, the same scores get the same proposals.

@@ -1,5 +1,6 @@
 """Where to look next: samplers over the unit cube."""
 
+from skhpo.samplers._auto import AutoSampler
 from skhpo.samplers._base import Sampler
 from skhpo.samplers._grid import GridSampler
 from skhpo.samplers._history import Earlier, History
@@ -11,6 +12,7 @@ from skhpo.samplers.gp import GPSampler
 from skhpo.samplers.tpe import TPESampler
 
 __all__ = [
+    "AutoSampler",
     "CMAESSampler",
     "Earlier",
     "GPSampler",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from skhpo.samplers._auto import AutoSampler
 from skhpo.samplers._base import Sampler
 from skhpo.samplers._grid import GridSampler
 from skhpo.samplers._random import RandomSampler
@@ -13,6 +14,7 @@ from skhpo.samplers.gp import GPSampler
 from skhpo.samplers.tpe import TPESampler
 
 _BY_NAME: dict[str, Callable[[], Sampler]] = {
+    "auto": AutoSampler,
     "random": RandomSampler,
     "sobol": SobolSampler,
     "grid": GridSampler,
@@ -27,7 +29,7 @@ def make_sampler(sampler: str | Sampler) -> Sampler:
 
     Parameters
     ----------
-    sampler : {"random", "sobol", "grid", "tpe", "gp", "cmaes"} or Sampler
+    sampler : {"auto", "random", "sobol", "grid", "tpe", "gp", "cmaes"} or Sampler
 
     Returns
     -------

@@ -47,10 +47,11 @@ BUDGET_PARAMETERS = """
 """.strip("\n")
 
 SAMPLER_PARAMETER = """
-    sampler : {"random", "sobol", "tpe", "gp", "cmaes", "grid"} or Sampler, default="random"
+    sampler : {"random", "sobol", "auto", "tpe", "gp", "cmaes", "grid"} or Sampler, default="random"
         Where new candidates come from. "tpe" makes it BOHB [2]_: a third of the candidates is random, the
         others come from a model of the largest resource that has enough of them. "gp" has the resource as
-        one more input of its model.
+        one more input of its model. "auto" lets the two take turns for 100 results, and then leaves it to
+        "tpe".
 """.strip("\n")
 
 COMMON_PARAMETERS = """

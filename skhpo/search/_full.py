@@ -56,7 +56,7 @@ class BaseFullSearchCV(BaseSampledSearchCV):
         if not sampler.warm_starts:
             raise ValueError(
                 f"warm_start_from was given, of which a {type(sampler).__name__} makes no use; "
-                "samplers that do are 'tpe', 'gp' and 'cmaes'."
+                "samplers that do are 'auto', 'gp', 'tpe' and 'cmaes'."
             )
         return earlier_results(
             self.warm_start_from, space, self.refit if isinstance(self.refit, str) else None
@@ -74,10 +74,12 @@ class SearchCV(BaseFullSearchCV):
     Parameters
     ----------
     {space}
-    sampler : {"tpe", "gp", "cmaes", "random", "sobol", "grid"} or Sampler, default="tpe"
-        Where to look next. An object of :mod:`skhpo.samplers` brings options of its own; it is not
-        changed. "grid" takes lists in full and the middles of ten slices of a range; with
-        ``n_iter=None`` it evaluates all of the grid, else a random sample of it.
+    sampler : {"auto", "gp", "tpe", "cmaes", "random", "sobol", "grid"} or Sampler, default="auto"
+        Where to look next. "auto" begins with a Gaussian process and after 100 candidates hands over to CMA-ES
+        or, where parameters depend on others or most are categorical, to a tree-structured Parzen estimator.
+        "grid" takes lists in full and the middles of ten slices of a range; with ``n_iter=None`` it
+        evaluates all of the grid, else a random sample of it. An object of :mod:`skhpo.samplers` brings
+        options of its own; it is not changed.
     {n_iter}
     {timeout}
     {common}
@@ -116,7 +118,7 @@ class SearchCV(BaseFullSearchCV):
         estimator: Any,
         param_distributions: Any,
         *,
-        sampler: str | Sampler = "tpe",
+        sampler: str | Sampler = "auto",
         n_iter: int | None = 50,
         timeout: float | None = None,
         scoring: Any = None,

@@ -7,7 +7,7 @@ from skhpo.testing import sampler_checks
 
 CASES = [
     pytest.param(name, check, id=f"{name}-{check.__name__.removeprefix('check_')}")
-    for name in ("random", "sobol", "grid", "tpe", "gp", "cmaes")
+    for name in ("random", "sobol", "grid", "tpe", "gp", "cmaes", "auto")
     for check in sampler_checks(make_sampler(name))
 ]
 

@@ -79,6 +79,7 @@ def _ours(name: str) -> Peer:
 PEERS = {
     "random": _ours("random"),
     "sobol": _ours("sobol"),
+    "auto": _ours("auto"),
     "tpe": _ours("tpe"),
     "gp": _ours("gp"),
     "cmaes": _ours("cmaes"),
