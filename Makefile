@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-samplers bench-tables bench-sampler-time bench-overhead bench-cmaes bench-units bench-budgets \
+	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-samplers bench-ablation bench-tables bench-sampler-time bench-overhead bench-cmaes bench-units bench-budgets \
 	bench-checkpoints bench-iterator bench-nets-together bench-gpu bench-racing clean
 
 help:  ## This list
@@ -78,6 +78,9 @@ PEERS := $(addprefix --python ,$(wildcard .venv-peers/bin/python .venv-hebo/bin/
 
 bench-samplers: $(VENV)/.bench  ## Regret of samplers against all installed peers (hours; resumes)
 	$(PY) -m benchmarks.samplers $(PEERS) $(ARGS)
+
+bench-ablation: $(VENV)/.bench  ## What each part of the TPE is worth (hours; resumes)
+	$(PY) -m benchmarks.samplers.ablation $(ARGS)
 
 bench-tables: $(VENV)/.bench  ## Tables of the real tasks that are not there
 	$(PY) -m benchmarks.samplers.make_tables $(ARGS)

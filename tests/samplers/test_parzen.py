@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from skhpo.samplers.tpe._bandwidths import neighbour_gaps, select_bandwidths
+from skhpo.samplers.tpe._bandwidths import leaving_probabilities, ordered_bandwidths
 from skhpo.samplers.tpe._parzen import ParzenEstimator, gaussian_mass
 from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
 
@@ -184,32 +184,27 @@ def test_far_points_have_the_density_of_the_prior():
     np.testing.assert_allclose(estimator.log_density(far), np.log(0.25), rtol=1e-12)
 
 
-def test_neighbour_gaps_by_hand():
-    X = np.array(
-        [[0.5, 0.3, np.nan], [0.1, np.nan, 0.3], [0.2, 0.3, np.nan], [0.5, np.nan, np.nan], [0.9] * 3]
-    )
-    gaps = neighbour_gaps(X)
-    np.testing.assert_allclose(gaps[:, 0], [0.3, 0.1, 0.3, 0.4, 0.4])
-    np.testing.assert_allclose(gaps[:, 1], [0.0, np.nan, 0.6, np.nan, 0.6])
-    np.testing.assert_allclose(gaps[:, 2], [np.nan, 0.6, np.nan, np.nan, 0.6])
-    np.testing.assert_allclose(neighbour_gaps(np.array([[0.3]])), [[0.7]])
-
-
 def test_bandwidths_by_hand():
-    space = Space(
-        [
-            Column("c", Categorical(["a", "b"])),
-            Column("x", Real(0, 1), 0, frozenset([0])),
-            Column("y", Real(0, 1)),
-        ]
+    # Column 0: weights 2 and 1 at 0.5 and 0.8, the third point is inactive: mean 0.6, variance 0.02, and
+    # m = 3. Column 1: mean 0.35, variance (2 0.0625 + 0.0025 + 0.2025) / 4, and m = 4. Column 2: nobody.
+    X = np.array([[0.5, 0.1, np.nan], [0.8, 0.4, np.nan], [np.nan, 0.8, np.nan]])
+    sigma = ordered_bandwidths(X, np.array([2.0, 1.0, 1.0]), min_factor=0.01, exponent=2.0)
+    np.testing.assert_allclose(
+        sigma, [0.02**0.5 * 3 ** (-1 / 7), 0.0825**0.5 * 4 ** (-1 / 7), 0.25], rtol=1e-12
     )
-    X = np.array([[0.25, 0.5, 0.50], [0.25, 0.6, 0.51], [0.75, np.nan, 0.52]])
-    b = select_bandwidths(space, X, min_factor=0.03, exponent=2.0)
-    # Three points on two levels: b = (1/4) / (1 + 2/4). The clip (3 + 2)^-2 is above the gaps in y,
-    # (2 + 2)^-2 is below the gap in x.
-    np.testing.assert_allclose(b[:, 0], 1 / 6)
-    np.testing.assert_allclose(b[:, 1], [0.1, 0.1, 1.0])
-    np.testing.assert_allclose(b[:, 2], 0.04)
-    # Where points are many the clip is the least bandwidth: 8^-2 < 0.03.
-    many = np.column_stack([np.full(6, 0.25), np.linspace(0.5, 0.501, 6), np.full(6, 0.5)])
-    np.testing.assert_allclose(select_bandwidths(space, many, 0.03, 2.0)[:, 1], 0.03)
+
+
+@pytest.mark.parametrize("m, expected", [(0, 0.25), (1, 1 / 9), (3, 0.04), (20, 0.01)])
+def test_bandwidths_of_points_in_one_place_are_the_clip(m, expected):
+    # (m + 2)^-2, until that is below the least part of the axis.
+    sigma = ordered_bandwidths(np.full((m, 2), 0.3), np.ones(m), min_factor=0.01, exponent=2.0)
+    np.testing.assert_allclose(sigma, expected)
+
+
+def test_leaving_probabilities_by_hand():
+    space = Space(
+        [Column("c", Categorical(["a", "b"])), Column("x", Categorical(list("abc")), 0, frozenset([0]))]
+    )
+    X = np.array([[0.25, 0.5], [0.25, 0.1], [0.75, np.nan]])
+    # Three points on two levels: (1/4) / (1 + 2/4); two on three: 2 (1/3) / (1 + 3/3).
+    np.testing.assert_allclose(leaving_probabilities(space, X), [1 / 6, 1 / 3])

@@ -6,6 +6,7 @@ import hashlib
 from ast import literal_eval
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +56,16 @@ def minimise(name: str, job: Job, evaluate: Evaluate) -> None:
 
 
 def _sampler_of(name: str) -> Sampler:
-    """The sampler, with the options that stand behind its name: "tpe:gamma=0.2,n_startup=5"."""
+    """The sampler, with the options that stand behind its name: "tpe:gamma=0.2,n_startup=5".
+
+    What the option ``variant`` names is a class of the ablation.
+    """
     base, _, options = name.partition(":")
-    sampler = make_sampler(base)
     given = dict(option.split("=") for option in options.split(",")) if options else {}
-    return type(sampler)(**{key: literal_eval(value) for key, value in given.items()})
+    kind = type(make_sampler(base))
+    if variant := given.pop("variant", None):
+        kind = import_module("benchmarks.samplers.ablation").VARIANTS[variant]
+    return kind(**{key: literal_eval(value) for key, value in given.items()})
 
 
 @cache

@@ -1,12 +1,29 @@
-"""How wide the kernels of a Parzen estimator are (Watanabe 2023, section 3.3).
+"""How wide the kernels of a Parzen estimator are.
+
+In an ordered column all kernels, of the good points and of the bad ones, have the same bandwidth,
+
+    sigma_j = s_j m_j^(-1 / (d + 4))                                                     (1)
+
+by the rule of Scott (1992, equation 6.42) for the good points alone: it is they who say at which scale
+good and bad are still to be told apart. The magic clip of Watanabe (2023, section 3.3) keeps it wide while
+good points are few. In a categorical one the kernels of a set get sharper the more points it has.
 
 Notation
 --------
-d : number of columns of the space
-m : number of kernels without the prior
-X : (m, d), the points of the kernels, canonical; NaN where inactive
-m_j : how many of them are active in column j; only these have a width there
+d   : number of columns of the space
+m   : number of kernels without the prior
+X   : (m, d), the points of the kernels, canonical; NaN where inactive
+w   : (m,), weights of the kernels, 1 for an evaluation
+m_j : weight of the kernels that are active in column j
+s_j : their standard deviation there, weighted
 L   : number of levels of a categorical column
+
+References
+----------
+D. W. Scott (1992). Multivariate density estimation. Wiley.
+
+S. Watanabe (2023). Tree-structured Parzen estimator: understanding its algorithm components and their
+roles for better empirical performance. arXiv:2304.11127.
 """
 
 from __future__ import annotations
@@ -16,51 +33,41 @@ import numpy as np
 from skhpo.space import Space
 
 
-def neighbour_gaps(X: np.ndarray) -> np.ndarray:
-    """Distance (m, d) to the neighbour on the same axis, the farther of the two; NaN if inactive.
+def ordered_bandwidths(X: np.ndarray, w: np.ndarray, min_factor: float, exponent: float) -> np.ndarray:
+    """Bandwidths sigma (d,), equation (1), by the good points.
 
-    This is Bergstra's (2011, section 4.2) choice, but for the two outermost points, which have
-    one neighbour only: the edge of the axis is not counted as another, since a kernel as wide as
-    the empty space beside it would draw proposals away from a cluster of good points. A point
-    alone on its axis reaches to the farther edge.
+    Parameters
+    ----------
+    X : ndarray of shape (m, d)
+        Canonical points; what is in categorical columns makes no difference to the others.
+    w : ndarray of shape (m,)
+    min_factor : float
+        Delta, the lower limit of sigma at any number of points.
+    exponent : float
+        alpha of the magic clip, which keeps sigma above (m_j + 2)^-alpha.
     """
-    order = np.argsort(X, axis=0, kind="stable")  # NaN last
-    at = (order, np.arange(X.shape[1]))
-    ordered = X[at]
-    gap = np.full((len(X) + 1, X.shape[1]), np.nan)
-    gap[1:-1] = np.diff(ordered, axis=0)
-    farther = np.fmax(gap[:-1], gap[1:])
-    gaps = np.empty(X.shape)
-    gaps[at] = np.where(np.isnan(farther), np.maximum(ordered, 1 - ordered), farther)
-    return gaps
+    d = X.shape[1]
+    active = ~np.isnan(X)
+    w_active = np.where(active, w[:, None], 0.0)
+    m = w_active.sum(axis=0)
+    share = w_active / np.where(m > 0, m, 1.0)
+    x = np.where(active, X, 0.0)
+    s = np.sqrt((share * (x - (share * x).sum(axis=0)) ** 2).sum(axis=0))
+    scott = s * np.maximum(m, 1.0) ** (-1 / (d + 4))
+    return np.clip(scott, np.maximum(min_factor, (m + 2.0) ** -exponent), 1.0)
 
 
-def select_bandwidths(space: Space, X: np.ndarray, min_factor: float, exponent: float) -> np.ndarray:
-    """Bandwidths (m, d): sigma in ordered columns, leaving probability b in categorical ones.
+def leaving_probabilities(space: Space, X: np.ndarray) -> np.ndarray:
+    """Probability b (d,) that a kernel leaves its level; 0 in ordered columns.
+
+    A count of 1 on the own level and 1 / (m_j + 1) on each, normalised: kernels sharpen as evidence comes in.
 
     Parameters
     ----------
     space : Space
     X : ndarray of shape (m, d)
         Canonical points.
-    min_factor : float
-        Delta, the lower limit of sigma at any number of points.
-    exponent : float
-        alpha of the magic clip, which keeps sigma above (m_j + 2)^-alpha while points are few.
-
-    Returns
-    -------
-    bandwidths : ndarray of shape (m, d)
-        1.0 where a point is inactive.
     """
-    active = ~np.isnan(X)
-    m = active.sum(axis=0)
-    sigma = np.clip(neighbour_gaps(X), np.maximum(min_factor, (m + 2.0) ** -exponent), 1.0)
-    n_levels = np.array(
-        [c.dimension.n_levels if c.dimension.kind == "categorical" else 1 for c in space.columns]
-    )
-    # A count of 1 on the own level and 1 / (m_j + 1) on each, normalised: the kernel sharpens as
-    # evidence comes in.
-    extra = 1 / (m + 1)
-    b = (n_levels - 1) * extra / (1 + n_levels * extra)
-    return np.where(active, np.where(np.array(space.kinds) == "categorical", b, sigma), 1.0)
+    L = np.array([c.dimension.n_levels if c.dimension.kind == "categorical" else 1 for c in space.columns])
+    extra = 1 / ((~np.isnan(X)).sum(axis=0) + 1)
+    return (L - 1) * extra / (1 + L * extra)

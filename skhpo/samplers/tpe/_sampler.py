@@ -29,12 +29,46 @@ import math
 import numbers
 from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from skhpo.samplers._base import Sampler
-from skhpo.samplers.tpe._bandwidths import select_bandwidths
+from skhpo.samplers.tpe._bandwidths import leaving_probabilities, ordered_bandwidths
 from skhpo.samplers.tpe._parzen import ParzenEstimator
+from skhpo.space import Space
+
+_WEIGHTS = ("rank", "improvement", "equal")
+_FADING = 3
+"""What an earlier search's results are worth falls to nothing over this many times as many evaluations."""
+
+
+class Kernels(NamedTuple):
+    """Points (m, d) of the kernels of a density, and their weights (m,): 1 for an evaluation."""
+
+    X: np.ndarray
+    w: np.ndarray
+
+    def joined_with(self, others: Kernels) -> Kernels:
+        return Kernels(np.concatenate([self.X, others.X]), np.append(self.w, others.w))
+
+    def times(self, share: float) -> Kernels:
+        """Those of a weight, each with that share of it; none where the share is 0."""
+        return Kernels(self.X, share * self.w) if share > 0 else Kernels(self.X[:0], self.w[:0])
+
+
+def _ones(X: np.ndarray) -> Kernels:
+    return Kernels(X, np.ones(len(X)))
+
+
+def estimator_of(
+    space: Space, kernels: Kernels, sigma: np.ndarray, prior_weight: float = 1.0
+) -> ParzenEstimator:
+    """The density of kernels with bandwidths sigma (d,) in the ordered columns."""
+    b = leaving_probabilities(space, kernels.X)
+    bandwidths = np.where(np.array(space.kinds) == "categorical", b, sigma)
+    w = np.append(kernels.w, prior_weight)
+    return ParzenEstimator(space, kernels.X, np.broadcast_to(bandwidths, kernels.X.shape), w / w.sum())
 
 
 @dataclass(eq=False)
@@ -165,19 +199,24 @@ class TPESampler(Sampler):
     True
     """
 
+    warm_starts: ClassVar[bool] = True
+
     n_startup: int = 10
     gamma: float = 0.1
     max_below: int = 25
     max_above: int = 1000
-    ei_weight: float = 0.5
+    weights: Literal["rank", "improvement", "equal"] = "rank"
     prior_weight: float = 1.0
-    min_bandwidth_factor: float = 0.06
+    min_bandwidth_factor: float = 0.01
     magic_clip_exponent: float = 2.0
     n_ei_candidates: int = 24
     random_fraction: float = 1 / 3
+    n_earlier: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("n_startup", "max_below", "max_above", "n_ei_candidates"):
+        if self.weights not in _WEIGHTS:
+            raise ValueError(f"weights must be one of {_WEIGHTS}, got {self.weights!r}.")
+        for name in ("n_startup", "max_below", "max_above", "n_ei_candidates", "n_earlier"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Integral):
                 raise TypeError(f"{name} must be an integer, got {value!r}.")
@@ -185,7 +224,6 @@ class TPESampler(Sampler):
                 raise ValueError(f"{name} must be at least 1, got {value!r}.")
         for name, most in (
             ("gamma", 1.0),
-            ("ei_weight", 1.0),
             ("prior_weight", math.inf),
             ("min_bandwidth_factor", 1.0),
             ("magic_clip_exponent", math.inf),
@@ -194,7 +232,7 @@ class TPESampler(Sampler):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"{name} must be a number, got {value!r}.")
-            number, zero_allowed = float(value), name in ("ei_weight", "random_fraction")
+            number, zero_allowed = float(value), name == "random_fraction"
             if not (0 < number <= most and math.isfinite(number)) and not (zero_allowed and number == 0):
                 least = "at least 0" if zero_allowed else "greater than 0"
                 limit = f"at most {most:g}" if math.isfinite(most) else "finite"
@@ -218,54 +256,89 @@ class TPESampler(Sampler):
         self._order = np.insert(self._order, at, first + new)
 
     def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if self._in_design(self.n_startup):
-            return self._design.points(self.n_asked, n)
-        good, bad, w_good, w_bad = self._split()
-        below = self._estimator(good, w_good)
+        if self.earlier is None and self._in_design(self.n_startup):
+            return self._initial(n, rng)
+        good, bad = self._split()
+        sigma = ordered_bandwidths(good.X, good.w, self.min_bandwidth_factor, self.magic_clip_exponent)
+        below = self._estimator(good, sigma)
         taken = {row.tobytes() for row in pending}
         # A trial under promotion is pending, and one of the best: it counts as what it was worth so far.
-        busy = pending[self._is_new(pending)]
-        bad, w_bad = np.concatenate([bad, busy]), np.append(w_bad, np.ones(len(busy)))
+        bad = bad.joined_with(_ones(pending[self._is_new(pending)]))
         random_share = self.random_fraction if self.history.is_budgeted else 0.0
         proposals = np.empty((n, self.space.d))
         for i in range(n):
-            if random_share and rng.random() < random_share:
+            given = self._without_model(self.n_asked + i, taken)
+            if given is not None:
+                proposals[i] = self.space.canonical(given[None])[0]
+            elif random_share and rng.random() < random_share:
                 proposals[i] = self.space.canonical(rng.random((1, self.space.d)))[0]
             else:
-                above = self._estimator(bad, w_bad)
-                proposals[i] = self._best_candidate(below, above, taken, rng)
+                proposals[i] = self._best_candidate(below, self._estimator(bad, sigma), taken, rng)
             # What was proposed is pending for the rest of the batch.
-            bad, w_bad = np.concatenate([bad, proposals[i : i + 1]]), np.append(w_bad, 1.0)
+            bad = bad.joined_with(_ones(proposals[i : i + 1]))
             taken.add(proposals[i].tobytes())
         return proposals
+
+    def _initial(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Points (n, d) of the initial design."""
+        return self._design.points(self.n_asked, n)
+
+    def _without_model(self, k: int, taken: set[bytes]) -> np.ndarray | None:
+        """The k-th proposal, where it is fixed by an earlier search: its best point, or one of the design.
+
+        Without the design, a search that was misled would have to find out by the model that misled it.
+        """
+        if self.earlier is None or k >= _FADING * self.n_earlier:
+            return None
+        if not self._is_taken(self.earlier.X[0], taken):
+            return self.earlier.X[0]
+        return self._design.points(k // 4, 1)[0] if k % 4 == 3 else None
 
     def _is_new(self, X: np.ndarray) -> np.ndarray:
         """Mask (n,) of the points of which nothing was told."""
         return np.array([row.tobytes() not in self._seen for row in X], dtype=bool)
 
-    def _split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Points of the kernels below (n_below, d) and above (m_above, d), and the weights of either."""
+    def _split(self) -> tuple[Kernels, Kernels]:
+        """Good points and bad ones; among the good those of an earlier search, as long as they count."""
         order, y = self._order, self._sorted_loss
         if self.history.is_budgeted:
             kept = self._is_of_model()[order]
             order, y = order[kept], y[kept]
+        good, bad = self._split_of(self.history.X, order, y)
+        if self.earlier is None:
+            return good, bad
+        m = len(self.earlier.X)
+        worth = max(0.0, self.n_earlier - len(order) / _FADING)
+        earlier, _ = self._split_of(self.earlier.X, np.arange(m), self.earlier.loss)
+        return good.joined_with(earlier.times(min(1.0, worth / m))), bad
+
+    def _split_of(self, X: np.ndarray, order: np.ndarray, y: np.ndarray) -> tuple[Kernels, Kernels]:
+        """Kernels below and above of the results ``X[order]`` with the ascending losses ``y``."""
         n = int(np.searchsorted(y, np.inf))
-        n_below = min(math.ceil(self.gamma * n), self.max_below)
+        n_below = self._n_below(n)
         n_above = len(order) - n_below
-        w_below = np.ones(n_below)
-        if n > n_below:
-            # y* - y_i makes l the density of the improvement (Watanabe 2023, section 3.2), and 1
-            # that of the event that there is one; all weights are relative to their mean.
-            with np.errstate(over="ignore"):
-                improvement = y[n_below] - y[:n_below]
-                mean = improvement.mean()
-            if 0 < mean < math.inf:
-                w_below += self.ei_weight * (improvement / mean - 1)
         m_above = min(n_above, self.max_above)
         middles = (2 * np.arange(m_above) + 1) * n_above // (2 * max(m_above, 1))
         w_above = np.full(m_above, n_above / max(m_above, 1))
-        X = self.history.X
-        return X[order[:n_below]], X[order[n_below + middles]], w_below, w_above
+        below = Kernels(X[order[:n_below]], self._weights_below(y[:n], n_below))
+        return below, Kernels(X[order[n_below + middles]], w_above)
+
+    def _weights_below(self, y: np.ndarray, n_below: int) -> np.ndarray:
+        """Weights (n_below,) of the good points, 1 in the mean."""
+        w = np.ones(n_below)
+        if self.weights == "rank" and n_below:
+            w = math.log(n_below + 0.5) - np.log(np.arange(1, n_below + 1))
+        elif self.weights == "improvement" and 0 < n_below < len(y):
+            # y* - y_i makes l the density of the improvement (Watanabe 2023, section 3.2).
+            with np.errstate(over="ignore"):
+                improvement = y[n_below] - y[:n_below]
+                if 0 < improvement.mean() < math.inf:
+                    w = improvement
+        return w / w.mean() if n_below else w
+
+    def _n_below(self, n: int) -> int:
+        """How many of n losses are good."""
+        return min(math.ceil(self.gamma * n), self.max_below)
 
     def _is_of_model(self) -> np.ndarray:
         """Mask (n,) of the evaluations at the largest resource with d + 2 successes, and of all failures.
@@ -279,10 +352,8 @@ class TPESampler(Sampler):
         level = enough[-1] if enough else max(levels, key=self._n_successes.__getitem__)
         return (self.history.resource == level) | ~self.history.succeeded
 
-    def _estimator(self, X: np.ndarray, weights: np.ndarray) -> ParzenEstimator:
-        bandwidths = select_bandwidths(self.space, X, self.min_bandwidth_factor, self.magic_clip_exponent)
-        w = np.append(weights, self.prior_weight)
-        return ParzenEstimator(self.space, X, bandwidths, w / w.sum())
+    def _estimator(self, kernels: Kernels, sigma: np.ndarray) -> ParzenEstimator:
+        return estimator_of(self.space, kernels, sigma, self.prior_weight)
 
     def _best_candidate(
         self,
@@ -292,9 +363,13 @@ class TPESampler(Sampler):
         rng: np.random.Generator,
     ) -> np.ndarray:
         """The candidate (d,) with the largest log l - log g that was not seen, if there is one."""
-        candidates = below.sample(self.n_ei_candidates, rng)
+        candidates = self._candidates(below, rng)
         order = np.argsort(above.log_density(candidates) - below.log_density(candidates), kind="stable")
         for i in order:
             if not self._is_taken(candidates[i], taken):
                 return candidates[i]
         return candidates[order[0]]
+
+    def _candidates(self, below: ParzenEstimator, rng: np.random.Generator) -> np.ndarray:
+        """Canonical points (n_ei_candidates, d) that may be proposed."""
+        return below.sample(self.n_ei_candidates, rng)
