@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from scipy.stats import qmc
 
+from skhpo.samplers._history import Earlier
 from skhpo.samplers.tpe import TPESampler
 from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
 
@@ -36,8 +37,8 @@ def _told(space, X, loss, **options):
     return run
 
 
-def _search(space, objective, n, seed=0, **options):
-    run = TPESampler(**options).start(space, seed=seed)
+def _search(space, objective, n, seed=0, earlier=None, **options):
+    run = TPESampler(**options).start(space, seed=seed, earlier=earlier)
     for _ in range(n):
         X = run.ask()
         run.tell(X, [objective(X[0])])
@@ -341,3 +342,104 @@ def test_a_long_history_told_again_gives_the_same_proposal(tree, resources):
 def test_with_few_kernels_above_the_optimum_is_still_found(line):
     run = _search(line, lambda x: (x[0] - 0.3) ** 2, 150, max_above=10)
     assert run.history.loss.min() < 1e-4
+
+
+# -- from an earlier search --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cube():
+    return Space([Column(f"x{j}", Real(0.0, 1.0)) for j in range(4)])
+
+
+def _bowl(centre):
+    def objective(x):
+        z = x - centre
+        return z @ z + 0.05 * (1 - np.cos(9 * z)).sum()
+
+    return objective
+
+
+def _earlier(space, objective, seed, n=40):
+    """Results of a search for the same on another scale."""
+    run = _search(space, lambda x: 10 + 7 * objective(x), n, seed=seed)
+    return Earlier.of(space, run.history.X, run.history.loss)
+
+
+def _medians(space, pairs, n, move):
+    """Median log10 of the best loss of cold and of warm searches, where the earlier optimum was moved."""
+    best = []
+    for seed in range(pairs):
+        rng = np.random.default_rng(seed)
+        centre = rng.uniform(0.3, 0.7, space.d)
+        earlier = _earlier(space, _bowl(centre + move * rng.choice([-1, 1], space.d)), 100 + seed)
+        cold, warm = (
+            _search(space, _bowl(centre), n, seed=seed, earlier=given).history.loss.min()
+            for given in (None, earlier)
+        )
+        best.append([cold, warm])
+    return np.median(np.log10(best), axis=0)
+
+
+def test_the_first_proposal_is_the_best_point_of_the_earlier_search(cube):
+    earlier = _earlier(cube, _bowl(0.4), 0)
+    run = TPESampler().start(cube, seed=0, earlier=earlier)
+    first, second = run.ask(2)
+    np.testing.assert_array_equal(first, earlier.X[0])
+    assert not np.array_equal(second, first)
+    # Neither again while it is pending, nor once it was told, nor if others knew it already.
+    assert not (run.ask(3, np.array([first, second])) == first).all(axis=1).any()
+    knowing = TPESampler().start(cube, seed=0, earlier=earlier)
+    knowing.tell(first[None], [1.0])
+    assert not np.array_equal(knowing.ask()[0], first)
+
+
+def test_a_similar_problem_is_solved_sooner(cube):
+    cold, warm = _medians(cube, 7, n=20, move=0.05)
+    assert warm < cold - 0.3
+
+
+def test_an_earlier_search_that_misleads_is_forgotten(cube):
+    cold, warm = _medians(cube, 7, n=60, move=0.3)
+    assert warm < cold + 0.7
+
+
+def test_what_an_earlier_search_is_worth_fades(line):
+    X = np.linspace(0.05, 0.95, 20)[:, None]
+    earlier = Earlier.of(line, X, np.arange(20.0))
+    run = TPESampler(n_earlier=10, gamma=0.1, weights="equal").start(line, seed=0, earlier=earlier)
+    # Two of twenty are good; together the twenty are worth ten evaluations, and nothing of the bad counts.
+    below, above = run._split()
+    np.testing.assert_allclose(below.X[:, 0], X[:2, 0])
+    np.testing.assert_allclose(below.w, [0.5, 0.5])
+    assert len(above.X) == 0
+    rng = np.random.default_rng(0)
+    run.tell(rng.random((15, 1)), rng.random(15))
+    # Half of thirty evaluations later, half is left beside two of its own.
+    np.testing.assert_allclose(run._split()[0].w, [1.0, 1.0, 0.25, 0.25])
+    run.tell(rng.random((15, 1)), rng.random(15))
+    assert len(run._split()[0].X) == 3
+
+
+def test_losses_of_the_earlier_search_are_not_compared(cube):
+    """Another unit and another origin of the earlier losses change nothing."""
+    X = np.random.default_rng(0).random((30, 4))
+    loss = X.sum(axis=1)
+    asked = []
+    for scaled in (loss, 1e6 + 1e3 * loss):
+        run = TPESampler().start(cube, seed=0, earlier=Earlier.of(cube, X, scaled))
+        run.tell(X[:5] * 0.9, loss[:5])
+        asked.append(run.ask(5))
+    np.testing.assert_array_equal(*asked)
+
+
+def test_one_earlier_result_under_a_budget(tree):
+    earlier = Earlier.of(tree, np.full((1, 5), 0.3), np.array([2.0]))
+    run = TPESampler().start(tree, seed=0, earlier=earlier)
+    for k in range(20):
+        X = run.ask()
+        run.tell(X, [np.nansum(X)], [1 / 9, 1 / 3, 1.0][k % 3])
+    replay = TPESampler().start(tree, seed=0, earlier=earlier)
+    replay.tell(run.history.X, run.history.loss, run.history.resource)
+    replay.n_asked = run.n_asked
+    np.testing.assert_array_equal(run.ask(3), replay.ask(3))
