@@ -104,7 +104,14 @@ def test_the_first_mean_comes_from_the_best_of_the_design() -> None:
     sampler.tell(X, np.array([0.0, 1, 2, 3, np.nan]))
     # Weights ln 3.5 - ln i of the best three: 1.252763, 0.559616, 0.154151, of 1.966530.
     np.testing.assert_allclose(sampler._s.m, [0.144135, 0.855865], atol=1e-6)
-    assert sampler._s.sigma == sampler.sigma0
+    assert sampler._s.sigma == 0.15
+
+
+@pytest.mark.parametrize(("n_trials", "sigma0"), [(119, 0.1), (120, 0.15), (None, 0.15)])
+def test_a_short_search_begins_with_a_small_step(n_trials: int | None, sigma0: float) -> None:
+    # 20 generations of 4 + floor(3 ln 2) = 6
+    sampler = CMAESSampler(n_startup=0).start(REAL_2, seed=0, n_trials=n_trials)
+    assert sampler._s.sigma == sigma0
 
 
 def test_x0_begins_there_without_a_design() -> None:
@@ -225,3 +232,37 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
 def test_x0_of_the_wrong_length() -> None:
     with pytest.raises(ValueError, match="each of the 2 columns"):
         CMAESSampler(x0=[0.5] * 3).start(REAL_2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "parents"),
+    [
+        ([5, 4, 1, 2, 6, 8, 9, 7], [2, 7]),  # 1 takes the place of 9
+        ([5, 4, 3, 2, 6, 8, 1, 7], [6, 7]),  # the generation itself is the best
+        ([5, 4, 3, 2, 6, 8, 2, 7], [6, 7]),  # or as good
+        ([5, 4, 3, 2, 6, 8, 9, np.nan], [6, 3]),  # a failure is the worst
+        ([np.nan, np.nan, 9, 9, 9, 9, 7, 8], [6, 7]),
+        ([0, 9, 9, 9, 9, 9, 9, 9, 3, 4], [8, 0]),  # four generations ago
+        ([0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 3, 4], [10, 11]),  # five
+    ],
+)
+def test_the_best_of_four_generations_is_a_parent_again(losses: list[float], parents: list[int]) -> None:
+    sampler = CMAESSampler(population_size=2, n_startup=0, restarts=None).start(REAL_2, seed=0)
+    x = np.linspace(0.4, 0.6, len(losses))
+    sampler.tell(np.column_stack([x, x]), np.array(losses))
+    last = np.array([len(x) - 2, len(x) - 1])
+    np.testing.assert_array_equal(sampler._with_elite(last, sampler.history.loss), parents)
+
+
+def test_no_parent_comes_from_before_a_restart() -> None:
+    sampler = CMAESSampler(population_size=5, n_startup=0).start(REAL_2, seed=0, n_trials=100)
+    while sampler._c.lam == 5:
+        _drive(sampler, 1, lambda X: np.zeros(len(X)))
+    _drive(sampler, 9, lambda X: np.ones(len(X)))
+    m = sampler._s.m
+    _drive(sampler, 1, lambda X: np.ones(len(X)))
+    # Ten equal losses: each of the new points has the same weight.
+    weight = np.maximum(sampler._c.w, 0).sum() / 10
+    np.testing.assert_allclose(
+        sampler._s.m - m, weight * (sampler.history.X[-10:] - m).sum(axis=0), atol=1e-9
+    )

@@ -68,7 +68,7 @@ def test_the_first_generation_follows_the_distribution() -> None:
     earlier = Earlier.of(CUBE_5, X, np.zeros(100))
     sampler = CMAESSampler().start(CUBE_5, seed=0, earlier=earlier)
     X = sampler.ask(1024)
-    m, sigma, C = _warm_start.promising(earlier.X[:10], sampler.sigma0)
+    m, sigma, C = _warm_start.promising(earlier.X[:10], 0.15)
     np.testing.assert_allclose(X.mean(axis=0), m, atol=0.01)
     np.testing.assert_allclose(np.cov(X.T), sigma**2 * C, atol=0.1 * 0.1**2)
 
@@ -108,7 +108,7 @@ def test_a_restart_is_cold() -> None:
     lam = sampler._c.lam
     while sampler._c.lam == lam:
         sampler.tell(sampler.ask(), np.zeros(1))
-    assert sampler._s.sigma == sampler.sigma0
+    assert sampler._s.sigma == 0.15
     np.testing.assert_array_equal(sampler._s.C, np.eye(5))
 
 

@@ -31,9 +31,16 @@ _PARENTS = 3
 """Points of the initial design that the first mean is made of."""
 
 _GENERATIONS = 20
-"""Generations that a known budget should allow for; smaller populations go further in few."""
+"""Generations that a known budget should allow for. A shorter search gains more from small populations, a
+small first step and good points that count again than it loses by ending in a local optimum."""
+
+_SIGMA_SHORT, _SIGMA_LONG = 0.1, 0.15
 
 _LEAST_POPULATION = 5
+
+_MEMORY = 4
+"""Generations in which a point may be the best once more: for ever, and a point that was lucky under
+noise, or lies in a local optimum, holds the distribution where it is."""
 
 _REDRAWS = 10
 """How often a point outside the cube is drawn again before it is reflected."""
@@ -56,8 +63,9 @@ class CMAESSampler(Sampler):
     population_size : int, optional
         Points in a generation; by default 4 + floor(3 ln(number of columns with a choice)), or fewer, down
         to 5, where the search's ``n_trials`` would not allow for 20 generations of them.
-    sigma0 : float, default=0.15
-        First standard deviation, as a share of each column's range.
+    sigma0 : float, optional
+        First standard deviation, as a share of each column's range; by default 0.15, or 0.1 where
+        ``n_trials`` would not allow for 20 generations of the default population.
     x0 : array-like of shape (d,), optional
         First mean in the unit cube; NaN leaves a column open. By default, and for what is open, it is
         the weighted mean of the three best points of the initial design, the middle without a design.
@@ -82,8 +90,10 @@ class CMAESSampler(Sampler):
     -----
     The first lam results, whichever points they belong to, form a generation; any number of points
     may be pending. Steps are clipped [6]_ to the length that the distribution's own have, so that late
-    results and points that were never asked for can be learned from. Points of equal loss share
-    their weights, and failures rank last. A generation of failures only begins elsewhere.
+    results and points that were never asked for can be learned from. In a search too short for 20
+    generations the best point of the last four takes the place of the worst in one that did not reach it.
+    Points of equal loss share their weights, and failures rank last. A generation of failures only
+    begins elsewhere.
 
     Losses of different resources are compared by what they are expected to be at the largest: straight
     lines, fitted to the trials that have two losses, lead from each resource to the next. A trial counts
@@ -132,7 +142,7 @@ class CMAESSampler(Sampler):
 
     restarts: Literal["ipop", "bipop"] | None = "ipop"
     population_size: int | None = None
-    sigma0: float = 0.15
+    sigma0: float | None = None
     x0: ArrayLike | None = None
     n_startup: int | None = None
     alpha: float = 0.1
@@ -153,11 +163,13 @@ class CMAESSampler(Sampler):
                 raise TypeError(f"{name} must be an integer or None, got {value!r}.")
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value!r}.")
-        for name, value in (("sigma0", self.sigma0), ("alpha", self.alpha)):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"{name} must be a number, got {value!r}.")
-            if not 0 < value <= 10:
-                raise ValueError(f"{name} must be greater than 0 and at most 10, got {value!r}.")
+        for name, width in (("sigma0", self.sigma0), ("alpha", self.alpha)):
+            if width is None:
+                continue
+            if isinstance(width, bool) or not isinstance(width, numbers.Real):
+                raise TypeError(f"{name} must be a number, got {width!r}.")
+            if not 0 < width <= 10:
+                raise ValueError(f"{name} must be greater than 0 and at most 10, got {width!r}.")
         if self.x0 is not None:
             x0 = np.asarray(self.x0, dtype=float)
             if x0.ndim != 1 or ((x0 < 0) | (x0 > 1)).any():
@@ -173,13 +185,14 @@ class CMAESSampler(Sampler):
             )
         self._layout = Layout(self.space)
         default = _strategy.default_population(self._layout.n_free)
+        self._is_short = self.n_trials is not None and self.n_trials < _GENERATIONS * default
         lam = default if self.population_size is None else self.population_size
-        if self.population_size is None and self.n_trials is not None:
+        if self.population_size is None and self.n_trials is not None and self._is_short:
             lam = min(default, max(_LEAST_POPULATION, self.n_trials // _GENERATIONS))
         self._schedule = _restarts.Schedule(lam, self.restarts)
         default_design = default if self.x0 is None else 0
         self._n_design = default_design if self.n_startup is None else self.n_startup
-        self._n_used = 0
+        self._n_used = self._run_from = 0
         self._philox = np.random.Philox(np.random.SeedSequence(self.seed))
         self._counted = self._philox.state
         self._running = False
@@ -191,7 +204,7 @@ class CMAESSampler(Sampler):
     def _begin_from(self, earlier: Earlier) -> None:
         """The first run, from the good points of an earlier search."""
         good = earlier.X[: _warm_start.n_good(len(earlier.X))]
-        m, sigma, C = _warm_start.promising(good[:, self._layout.ordered], self.sigma0, self.alpha)
+        m, sigma, C = _warm_start.promising(good[:, self._layout.ordered], self._first_sigma, self.alpha)
         chosen = self._layout.choices(good)
         q = [_warm_start.probabilities(*each) for each in zip(chosen, self._layout.K, strict=True)]
         self._begin(_restarts.Regime(self._schedule.lam_0), self._given_mean(m), q, sigma, C)
@@ -209,7 +222,13 @@ class CMAESSampler(Sampler):
             m = _weighted_mean(X[:_PARENTS, layout.ordered], _strategy.positive_weights(2 * _PARENTS))
             q = self._learn_choices(q, X, _strategy.positive_weights(len(X)))
         self._n_used = last
-        self._begin(_restarts.Regime(lam), self._given_mean(m), q, self.sigma0)
+        self._begin(_restarts.Regime(lam), self._given_mean(m), q, self._first_sigma)
+
+    @property
+    def _first_sigma(self) -> float:
+        if self.sigma0 is not None:
+            return self.sigma0
+        return _SIGMA_SHORT if self._is_short else _SIGMA_LONG
 
     def _given_mean(self, m: np.ndarray) -> np.ndarray:
         """The user's first mean, ``m`` where that leaves it open."""
@@ -237,8 +256,9 @@ class CMAESSampler(Sampler):
         self._s = self._with_margin(_strategy.make_state(m, sigma, C))
 
     def _begin_elsewhere(self, regime: _restarts.Regime, rng: np.random.Generator) -> None:
+        self._run_from = self._n_used
         m, q = rng.random(len(self._layout.ordered)), [np.full(K, 1 / K) for K in self._layout.K]
-        self._begin(regime, m, q, self.sigma0 * regime.sigma_share)
+        self._begin(regime, m, q, self._first_sigma * regime.sigma_share)
 
     def _generator(self) -> np.random.Generator:
         # Of a counted sequence each ask has its own stretch, which takes no time to find; to seed
@@ -301,19 +321,21 @@ class CMAESSampler(Sampler):
                 continue
             if self._running:
                 self._n_used = last
-                self._generation(rows, full_losses(self.history, last)[rows])
+                self._generation(rows, full_losses(self.history, last))
             else:
                 self._begin_first(last)
 
     def _generation(self, rows: np.ndarray, loss: np.ndarray) -> None:
-        """Learn from lam rows of the history with losses (lam,) on one scale."""
+        """Learn from lam rows of the history; losses (at most n,) of all its rows are on one scale."""
         layout, c, s = self._layout, self._c, self._s
-        if not np.isfinite(loss).any():
+        if not np.isfinite(loss[rows]).any():
             self._begin_elsewhere(self._regime, self._learning_generator(rows))
             return
-        order = np.argsort(loss, kind="stable")
-        X, loss = self.history.X[rows[order]], loss[order]
-        w_plus, w_minus = _strategy.tied_weights(c, loss)
+        has_elite = self._is_short and self.learning_rates == "fixed"
+        parents = self._with_elite(rows, loss) if has_elite else rows
+        parents = parents[np.argsort(loss[parents], kind="stable")]
+        X = self.history.X[parents]
+        w_plus, w_minus = _strategy.tied_weights(c, loss[parents])
         self._q = self._learn_choices(self._q, X, w_plus)
         if not len(layout.ordered):
             return
@@ -327,15 +349,25 @@ class CMAESSampler(Sampler):
         if self.learning_rates == "adaptive":
             self._rates, updated = _learning_rates.adapt(self._rates, s, updated)
         self._s = self._with_margin(updated)
-        self._progress.append(loss)
+        self._progress.append(loss[rows])
         if self.restarts is None:
             return
         n_evaluations = c.lam * len(self._progress.best)
         if n_evaluations >= self._regime.max_evaluations or _restarts.stop_reason(
-            c, self._s, self._sigma_0, self._progress, loss, layout.narrowing
+            c, self._s, self._sigma_0, self._progress, loss[rows], layout.narrowing
         ):
             rng = self._learning_generator(rows)
             self._begin_elsewhere(self._schedule.following(self._regime, n_evaluations, rng), rng)
+
+    def _with_elite(self, rows: np.ndarray, loss: np.ndarray) -> np.ndarray:
+        """The rows of a generation, the best of those before in place of its worst if that beats them all."""
+        first = max(self._run_from, rows[0] - _MEMORY * self._c.lam)
+        past = loss[first : rows[0]]
+        if not np.isfinite(past).any() or np.nanmin(past) >= np.nanmin(loss[rows]):
+            return rows
+        rows = rows.copy()
+        rows[np.argsort(loss[rows], kind="stable")[-1]] = first + np.nanargmin(past)  # NaN is sorted last
+        return rows
 
     def _learning_generator(self, rows: np.ndarray, stream: int = 0) -> np.random.Generator:
         """What the update from these rows draws from: one stream for what is hidden, another for restarts."""
