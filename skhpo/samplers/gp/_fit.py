@@ -45,6 +45,9 @@ _SIGNAL = (0.0, 1.0)
 _NOISE = (math.log(1e-4), 4.0)
 """Means and standard deviations of the priors on the logarithms; see ``LogNormalPrior.for_columns``."""
 
+_ESTIMATED_NOISE = (math.log(0.3), 1.0)
+"""The same for the noise as a part of what it is estimated to be; see the Notes of ``GPSampler``."""
+
 _NOISY = 0.05
 """Noise variance of the noisy start."""
 
@@ -91,6 +94,14 @@ class LogNormalPrior:
         noisy = self.mean.copy()
         noisy[-1] = math.log(_NOISY)
         return [self.mean, noisy]
+
+    def with_noise(self, variance: float) -> LogNormalPrior:
+        """The prior where there is an estimate of the noise variance."""
+        mean, sd = self.mean.copy(), self.sd.copy()
+        mean[-1], sd[-1] = _ESTIMATED_NOISE
+        # From next to nothing to all that there is of standardised targets.
+        mean[-1] += math.log(min(max(variance, 1e-6), 1.0))
+        return LogNormalPrior(mean, sd)
 
     @classmethod
     def for_columns(cls, d: int, *, budget: bool = False, earlier: bool = False) -> LogNormalPrior:

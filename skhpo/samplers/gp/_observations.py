@@ -17,6 +17,7 @@ from skhpo.samplers._resources import full_losses
 from skhpo.samplers.gp._context import ContextEmbedding
 from skhpo.samplers.gp._earlier import carried
 from skhpo.samplers.gp._embedding import Embedding
+from skhpo.samplers.gp._folds import fold_noise
 from skhpo.samplers.gp._subset import over_ranks
 
 _MOST_EARLIER = 100
@@ -36,6 +37,8 @@ class Observations:
     X_earlier : ndarray of shape (m, d)
     rows : ndarray of int, shape (N,)
         Rows of the history, rising.
+    noise : float or None
+        Variance of a loss's noise, where the folds tell it.
     """
 
     Phi: np.ndarray
@@ -43,6 +46,7 @@ class Observations:
     m: int
     X_earlier: np.ndarray
     rows: np.ndarray
+    noise: float | None
 
 
 def observations(
@@ -55,23 +59,21 @@ def observations(
     X, resource = history.X[:n], history.resource[:n]
     loss = full_losses(history, n)
     rows = over_ranks(loss, max_points)
-    if not isinstance(embedding, ContextEmbedding):
-        return Observations(embedding.features(X[rows]), loss[rows], 0, X[:0], rows)
-    Phi = embedding.features(X[rows], resource[rows])
-    if earlier is None:
-        return Observations(Phi, loss[rows], 0, X[:0], rows)
-    m = min(_MOST_EARLIER, max_points - len(rows))
-    theirs = over_ranks(earlier.loss, m) if m > 0 else np.arange(0)
-    X_earlier = earlier.X[theirs]
-    Phi_earlier = embedding.features(X_earlier, earlier=True)
-    # Only the losses in full say what a point is worth beside those of the earlier search.
-    whole = history.at_largest(0, n)
-    whole = whole[resource[whole] == resource[whole].max()] if len(whole) else whole
-    loss_earlier = carried(earlier, X[whole], loss[whole])[theirs]
+    # Only losses in full have noise and ranks that mean something beside those of the earlier search.
+    full = np.arange(n)
+    if history.is_budgeted and n:
+        full = np.flatnonzero(resource == resource.max())
+    noise = None if history.folds is None else fold_noise(history.folds[full], loss[full])
+    X_earlier, loss_earlier = X[:0], loss[:0]
+    if earlier is not None:
+        m = max(0, min(_MOST_EARLIER, max_points - len(rows)))
+        theirs = over_ranks(earlier.loss, m)
+        X_earlier, loss_earlier = earlier.X[theirs], carried(earlier, X[full], loss[full])[theirs]
+    if isinstance(embedding, ContextEmbedding):
+        Phi = embedding.features(X[rows], resource[rows])
+        Phi = np.concatenate([embedding.features(X_earlier, earlier=True), Phi])
+    else:
+        Phi = embedding.features(X[rows])
     return Observations(
-        np.concatenate([Phi_earlier, Phi]),
-        np.concatenate([loss_earlier, loss[rows]]),
-        len(theirs),
-        X_earlier,
-        rows,
+        Phi, np.concatenate([loss_earlier, loss[rows]]), len(X_earlier), X_earlier, rows, noise
     )

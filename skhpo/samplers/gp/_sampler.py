@@ -25,6 +25,7 @@ from skhpo.samplers.gp._context import ContextEmbedding
 from skhpo.samplers.gp._earlier import first_points
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import Hyperparameters, LogNormalPrior, MapObjective, fit
+from skhpo.samplers.gp._folds import slope
 from skhpo.samplers.gp._observations import Observations, observations
 from skhpo.samplers.gp._optimize import local_search
 from skhpo.samplers.gp._posterior import Posterior
@@ -67,7 +68,7 @@ class GPSampler(Sampler):
         ask for the neighbours of the best point for ever.
     n_fantasies : int, default=16
         Outcomes drawn for the pending points. The acquisition function is averaged over them [2]_.
-    max_points : int, default=300
+    max_points : int, default=500
         Most evaluations that are modelled. Of more, half are the best and half are from evenly
         spaced ranks of the others, so that a proposal costs the same after two thousand evaluations.
     transform : bool, default=True
@@ -111,6 +112,30 @@ class GPSampler(Sampler):
     input of the covariance, 0 here and 1 there, learns by its length scale how much they say. The incumbent
     is of this search alone. Under a budget it is the same, with the earlier results at the full resource.
 
+    What fewer than all points lose is the last digits of smooth functions: the logarithm of the regret of a
+    ten-dimensional ellipsoid (one seed) after 500 evaluations was -3.07 with all, -2.60 with 300 and -2.37
+    with 200, that of three rugged or noisy functions was the same. A proposal took 126 ms of CPU with 500
+    (d=8), 83 with 400 and 38 with 300.
+
+    Where each evaluation has folds of its own, their residual variance gives the noise a narrower prior, with
+    a median of three tenths of it. Where the folds are the same for all, as in a search by cross-validation,
+    they say nothing of noise and the prior stays. Differences of log10 regret to that prior: noise of two
+    sizes on four functions after 40 evaluations, 22 runs, by which the share was chosen; and five real tasks
+    with fixed folds, 12 runs, if fixed folds were taken for noise too. "Each point" has a noise variance for
+    each, shrunk:
+
+    =============================  ================  ================  ================  =================
+    median of the prior            little noise      much noise        real tasks at 50  real tasks at 100
+    =============================  ================  ================  ================  =================
+    0.1 of it, twice the width     +0.01 +- 0.09     -0.09 +- 0.08     +0.02 +- 0.14     +0.02 +- 0.10
+    0.3 of it                      -0.05 +- 0.10     -0.14 +- 0.09
+    all of it (14 runs)            +0.22 +- 0.07     -0.11 +- 0.11     +0.15 +- 0.12     -0.03 +- 0.07
+    all of it, each point (14)     +0.18 +- 0.11     -0.27 +- 0.18     -0.03 +- 0.21     +0.04 +- 0.05
+    =============================  ================  ================  ================  =================
+
+    The least posterior mean as the incumbent was no better where noise was known (+0.20 and +0.04, 7 runs).
+    A design of 6 points in place of 10 was worse after 30 evaluations (+0.25 +- 0.13, seven tasks, 30 runs).
+
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
     the history alone, also for a history that was told all at once, and its cost is a fixed number of fits
@@ -145,7 +170,7 @@ class GPSampler(Sampler):
     margin: float = 0.01
     n_fantasies: int = 16
     transform: bool = True
-    max_points: int = 300
+    max_points: int = 500
 
     warm_starts: ClassVar[bool] = True
 
@@ -255,14 +280,17 @@ class GPSampler(Sampler):
     def _fit(self, seen: Observations, *, afresh: bool) -> None:
         least, self._transforms = np.inf, False
         for transforms in (False, True) if self.transform else (False,):
-            starts = self._prior.starts() if afresh else [self._theta[transforms]]
             y, log_jacobian = targets(seen.loss, transform=transforms)
+            prior = self._prior
+            if seen.noise is not None:
+                prior = prior.with_noise(seen.noise * slope(seen.loss[seen.m :], y[seen.m :]) ** 2)
+            starts = prior.starts() if afresh else [self._theta[transforms]]
             # Constant targets say nothing, and the likelihood would shrink the signal to nothing.
             if np.ptp(y) == 0.0:
                 self._theta[transforms] = self._prior.mean
                 continue
-            objective = MapObjective(self._embedding, seen.Phi, y, self._prior)
-            self._theta[transforms], value = fit(objective, starts, self._prior)
+            objective = MapObjective(self._embedding, seen.Phi, y, prior)
+            self._theta[transforms], value = fit(objective, starts, prior)
             if value - log_jacobian < least:
                 least, self._transforms = value - log_jacobian, transforms
 
