@@ -149,8 +149,8 @@ def test_pending_points_push_proposals_away(line):
         np.array([run._propose(1, p, np.random.default_rng(i))[0, 0] for i in range(60)])
         for p in (np.empty((0, 1)), pending)
     )
-    assert np.mean((alone > 0.44) & (alone < 0.51)) > 0.3
-    assert np.mean((beside > 0.44) & (beside < 0.51)) < 0.1
+    assert np.mean((alone > 0.44) & (alone < 0.5)) > 0.8
+    assert np.mean((beside > 0.44) & (beside < 0.5)) < 0.1
 
 
 def test_failed_region_is_avoided(line):
@@ -266,12 +266,12 @@ def test_the_middle_of_each_slice_of_ranks_stands_for_the_slice(line):
     # Two of 14 below; the twelve above in four slices of three, whose middles are the losses 3, 6, 9, 12.
     loss = np.random.default_rng(0).permutation(14).astype(float)
     X = loss[:, None] / 20
-    below, above = _told(line, X, loss, max_below=2, max_above=4)._split()
+    below, above = _told(line, X, loss, gamma=0.1, max_below=2, max_above=4)._split()
     np.testing.assert_allclose(20 * below.X[:, 0], [0, 1])
     np.testing.assert_allclose(20 * above.X[:, 0], [3, 6, 9, 12])
     np.testing.assert_array_equal(above.w, [3.0, 3.0, 3.0, 3.0])
     # Slices of 2.4: the middles at 1.2, 3.6, 6, 8.4 and 10.8 fall on the ranks 1, 3, 6, 8 and 10.
-    _, above = _told(line, X, loss, max_below=2, max_above=5)._split()
+    _, above = _told(line, X, loss, gamma=0.1, max_below=2, max_above=5)._split()
     np.testing.assert_allclose(20 * above.X[:, 0], [3, 5, 8, 10, 12])
     np.testing.assert_allclose(above.w, np.full(5, 2.4))
 

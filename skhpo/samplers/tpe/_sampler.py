@@ -83,32 +83,33 @@ class TPESampler(Sampler):
     ----------
     n_startup : int, default=10
         Points of the scrambled Sobol design that comes before the model.
-    gamma : float, default=0.1
-        Share of the evaluations that counts as good ("below"). Watanabe's 0.15 was no better
-        within 100 evaluations, on noise worse.
+    gamma : float, default=0.07
+        Share of the evaluations that counts as good ("below"). With a larger one the search is broader and
+        slower: 0.15 of Watanabe was clearly worse, also on noise.
     max_below : int, default=25
         Most evaluations that count as good, however many there are.
     max_above : int, default=1000
         Most kernels in the density of the others ("above"), so that a proposal costs the same after ten
         thousand evaluations as after one thousand; see Notes.
-    ei_weight : float, default=0.5
-        How much a good point's improvement on the best of the bad points decides the weight of its
-        kernel: 0 gives all the same weight, 1 is Watanabe's "expected improvement" weighting,
-        which is as good on the mean of problems but worse on noise and on plateaus, where it may
-        put all weight on one lucky point.
+    weights : {"rank", "improvement", "equal"}, default="rank"
+        How much the kernel of a good point weighs. By rank, log(n_below + 1/2) - log i for the i-th best, as
+        in the recombination of CMA-ES; by its improvement on the best of the bad points, which is
+        Watanabe's choice and may put all weight on one lucky point; or all the same.
     prior_weight : float, default=1.0
         Weight of the prior, in units of the mean weight of the observations.
-    min_bandwidth_factor : float, default=0.06
-        Least bandwidth of a kernel on an ordered axis, as a part of the axis. Narrower kernels
-        refine smooth problems further, wider ones are safer on plateaus and early on.
+    min_bandwidth_factor : float, default=0.003
+        Least bandwidth of a kernel on an ordered axis, as a part of the axis. It limits how precisely a
+        smooth problem is solved in the end, and matters little within 100 evaluations.
     magic_clip_exponent : float, default=2.0
-        While a set has few points m, bandwidths are at least (m + 2) to the power of minus this.
+        While there are few good points m, bandwidths are at least (m + 2) to the power of minus this.
     n_ei_candidates : int, default=24
-        Points drawn from the density of the good ones, of which the best is proposed. With 64 or
-        200 the search follows the ratio to where few points were, and was worse.
+        Points drawn from the density of the good ones, of which the best is proposed. More make a search
+        that is quicker at first and no better later on.
     random_fraction : float, default=1/3
         Share of the proposals that are drawn from the prior, once results from less than the full
         resource are known: where these mislead the model, the search is still a random one.
+    n_earlier : int, default=10
+        How many evaluations the results of an earlier search are worth at first; see Notes.
 
     Raises
     ------
@@ -119,33 +120,23 @@ class TPESampler(Sampler):
 
     Notes
     -----
-    The defaults start from Watanabe's recommendations and differ where that was better on 18
-    problems (smooth and multimodal ones, a noisy one, mixed, integer, categorical and conditional
-    ones, three cross-validations), with 20 seeds each. Below is the probability that a run ends ahead of
-    one of Optuna 5.0's TPE after 50 and 100 evaluations, in the mean of the problems:
+    The defaults are those of an ablation over 17 functions and five models, docs/tpe_ablation.md.
+    What matters most is no option: good and bad points have the same bandwidths, which are those of the good
+    ones alone. Where bad points have kernels of their own width, as in other libraries, the ratio is
+    blind at the scale on which the good ones differ from each other.
 
-    ==============================================================  =====  =====
-    defaults                                                        0.63   0.61
-    ``ei_weight=1.0``                                               0.62   0.61
-    ``ei_weight=0.25``                                              0.62   0.60
-    ``min_bandwidth_factor=0.08``                                   0.62   0.56
-    bad points' kernels down to 0.01 wide                           0.56   0.55
-    bad points' kernels down to 0.01 wide, good ones' to 0.10       0.56   0.51
-    ==============================================================  =====  =====
-
-    The defaults are ahead of Optuna's median on the most problems, 15 of 18. What matters more
-    than these figures is no option: with the edges of the axes counted as neighbours in the
-    bandwidths the probabilities fall by about 0.1.
+    After an earlier search the first proposal is its best point. Its good points are among the good
+    ones from the start, with the weight that ``n_earlier`` evaluations would have; that falls to nothing over
+    three times as many evaluations, and every fourth proposal until then is of the Sobol design: where the
+    problem has changed, something else has to be seen. Its bad points are left out, as a search that had
+    come to an end had them beside its best one. Losses of the two searches are never compared. Under a budget
+    the evaluations that count are those at the resource of the model.
 
     Where more than ``max_above`` evaluations are above, their ranks are cut into that many slices of equal
     length, and the middle of each slice stands for all of it: its kernel has the weight of as many. This
     keeps the shape of the density, to within 0.1 of its logarithm at a thousand of 5000 kernels, and with it
     what was found out about bad regions long ago, which the newest evaluations alone do not tell; and
     nothing is drawn for it.
-
-    Against all kernels, on four functions and 11 to 28 seeds, regret was the same after 1500 evaluations (the
-    logarithm to base 10 of the ratio was within 0.02); after 2500 it was 0.10 higher, with a standard error
-    of 0.05. Keeping the newest, the best, or every k-th instead was no better.
 
     Where results come from less than the full resource, the model is that of the largest resource with
     d + 2 successes, as in BOHB; failures at any resource count as bad. Another rule was tried: each trial
@@ -202,12 +193,12 @@ class TPESampler(Sampler):
     warm_starts: ClassVar[bool] = True
 
     n_startup: int = 10
-    gamma: float = 0.1
+    gamma: float = 0.07
     max_below: int = 25
     max_above: int = 1000
     weights: Literal["rank", "improvement", "equal"] = "rank"
     prior_weight: float = 1.0
-    min_bandwidth_factor: float = 0.01
+    min_bandwidth_factor: float = 0.003
     magic_clip_exponent: float = 2.0
     n_ei_candidates: int = 24
     random_fraction: float = 1 / 3
