@@ -10,8 +10,8 @@ v       : sigma^2 / K, variance of a loss as an estimate of its mean over other 
 F       : n sum_k c_k^2 / ((K - 1) sigma^2), of Fisher's distribution if folds are equally hard [1]_
 
 Whether v is noise depends on the folds. If they are the same for all, a loss is a function of the point,
-whatever it is worth on another partition, and near points have equal residuals: what was told to take v for
-noise did worse there. If each evaluation has folds of its own, v is the noise. The folds say which: the same
+whatever it is worth on another partition, and near points have equal residuals: to take v for noise was no
+better there. If each evaluation has folds of its own, v is the noise. The folds say which: the same
 ones are of different difficulty, and F is large.
 
 References
