@@ -38,7 +38,6 @@ Notation
 d     : number of columns of the space
 m     : number of kernels without the prior
 c     : number of points at which the density is wanted
-r     : number of different ordinal cells among them that are wide
 X     : (m, d), the points of the kernels, canonical; NaN where inactive
 sigma : (m, d), bandwidths of the ordered columns
 b     : (m, d), probability to leave the level, in the categorical columns
@@ -164,7 +163,7 @@ class ParzenEstimator:
         is_wide = width > _NARROW * self._narrowest
         log_k = self._features(X, width, is_wide) @ self._coefficients
         if is_wide.any():
-            log_k += self._log_masses(X, low, high, is_wide)
+            log_k += self._log_masses(low, high, is_wide)
         return log_k
 
     def _cells(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,25 +174,24 @@ class ParzenEstimator:
             low[:, position], high[:, position] = self.space.columns[j].dimension.cells(x[:, position])
         return low, high
 
-    def _log_masses(
-        self, X: np.ndarray, low: np.ndarray, high: np.ndarray, is_wide: np.ndarray
-    ) -> np.ndarray:
+    def _log_masses(self, low: np.ndarray, high: np.ndarray, is_wide: np.ndarray) -> np.ndarray:
         """Logarithm (c, m) of the product of the ordinal factors of wide cells.
 
-        The same few cells come again and again, so each is worked out once: r of them, in all
-        columns together.
+        A column with wide cells has its kernels in few places, of which each is worked out once.
         """
-        x = X[:, self._ordinal]
-        # Positions lie in [0, 1]: two apart, the columns do not mix; 1.5 stands for no wide cell.
-        key = 2.0 * np.arange(len(self._ordinal)) + np.where(is_wide, x, 1.5)
-        _, first, cell_of = np.unique(key, return_index=True, return_inverse=True)
-        column = self._ordinal[first % len(self._ordinal)]
-        low, high, counts = (array.ravel()[first, None] for array in (low, high, is_wide))
-        mu, sigma, Z = (array.T[column] for array in (self._mu, self._sigma, self._Z))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_factor = np.log(gaussian_mass((low - mu) / sigma, (high - mu) / sigma) / ((high - low) * Z))
-        log_factor[~(counts & self._active.T[column])] = 0.0
-        return log_factor[cell_of.reshape(x.shape)].sum(axis=1)
+        total = np.zeros((len(low), len(self.X)))
+        for position, j in enumerate(self._ordinal.tolist()):
+            rows = np.flatnonzero(is_wide[:, position])
+            # A complex number stands for a pair: of mu and sigma, on which alone a factor depends.
+            place = np.where(self._active[:, j], self._mu[:, j] + 1j * self._sigma[:, j], 0.0)
+            _, one, kernel_of = np.unique(place, return_index=True, return_inverse=True)
+            a, b = low[rows, position, None], high[rows, position, None]
+            mu, sigma, Z = self._mu[one, j], self._sigma[one, j], self._Z[one, j]
+            with np.errstate(divide="ignore"):
+                log_factor = np.log(gaussian_mass((a - mu) / sigma, (b - mu) / sigma) / ((b - a) * Z))
+            log_factor[:, ~self._active[one, j]] = 0.0
+            total[rows] += log_factor[:, kernel_of]
+        return total
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Logarithm (c,) of p(x), equation (2), relative to the prior.
