@@ -210,6 +210,7 @@ ROWS = (
     "tpe:variant=own-scott",
     "tpe:min_bandwidth_factor=0.03",
     "tpe:magic_clip_exponent=1.0",
+    "tpe:magic_clip_exponent=3.0",
     "tpe:gamma=0.05",
     "tpe:gamma=0.1",
     "tpe:gamma=0.15",

@@ -77,9 +77,10 @@ class SearchCV(BaseFullSearchCV):
     sampler : {"auto", "gp", "tpe", "cmaes", "random", "sobol", "grid"} or Sampler, default="auto"
         Where to look next. "auto" begins with a Gaussian process and after 100 candidates hands over to
         CMA-ES; where parameters depend on others, or half of them are categorical, the Gaussian process and
-        a tree-structured Parzen estimator take turns, and the latter has it alone after 100. "grid" takes lists in full and the middles of ten slices of a range; with ``n_iter=None`` it
-        evaluates all of the grid, else a random sample of it. An object of :mod:`skhpo.samplers` brings
-        options of its own; it is not changed.
+        a tree-structured Parzen estimator take turns, and the latter has it alone after 100. "grid" takes
+        lists in full and the middles of ten slices of a range; with ``n_iter=None`` it evaluates all of the
+        grid, else a random sample of it. An object of :mod:`skhpo.samplers` brings options of its own; it
+        is not changed.
     {n_iter}
     {timeout}
     {common}
