@@ -130,13 +130,13 @@ def test_tpe_models_the_largest_resource_with_enough_successes():
     run.tell(low[:, None], np.array([5.0, 4.0, 3.0, 2.0, np.nan]), 1 / 9)
     run.tell(low[:2, None], np.array([1.0, 2.0]), 1 / 3)
     # Two at a third are too few; the failure is bad wherever it happened.
-    good, bad, *_ = run._split()
-    assert sorted(good[:, 0]) == [0.3, 0.4]
-    assert sorted(bad[:, 0]) == [0.1, 0.2, 0.5]
+    good, bad = run._split()
+    assert sorted(good.X[:, 0]) == [0.3, 0.4]
+    assert sorted(bad.X[:, 0]) == [0.1, 0.2, 0.5]
     run.tell(low[2:3, None], np.array([3.0]), 1 / 3)
-    good, bad, *_ = run._split()
-    assert sorted(good[:, 0]) == [0.1, 0.2]
-    assert sorted(bad[:, 0]) == [0.3, 0.5]
+    good, bad = run._split()
+    assert sorted(good.X[:, 0]) == [0.1, 0.2]
+    assert sorted(bad.X[:, 0]) == [0.3, 0.5]
 
 
 def test_a_third_is_random_once_there_are_other_resources():
