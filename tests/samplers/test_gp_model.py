@@ -20,7 +20,7 @@ from skhpo.samplers.gp._fit import (
 from skhpo.samplers.gp._kernel import matern52, squared_distances
 from skhpo.samplers.gp._optimize import local_search, minimise_in_box
 from skhpo.samplers.gp._posterior import Posterior
-from skhpo.samplers.gp._transforms import power_transformed, standardised, targets, yeo_johnson
+from skhpo.samplers.gp._transforms import capped, power_transformed, standardised, targets, yeo_johnson
 from skhpo.space._dimensions import Categorical, Integer, Real
 from skhpo.space._space import Column, Space
 
@@ -346,3 +346,34 @@ def test_targets_keep_the_order_and_make_failures_the_worst():
 def test_standardising_takes_the_largest_floats():
     y = standardised(np.array([1.7e308, 1.6e308, 1.5e308, 1.4e308]))
     np.testing.assert_allclose(y, np.array([3, 1, -1, -3]) / np.sqrt(5), rtol=1e-12)
+
+
+def test_bad_losses_end_as_far_above_the_typical_one_as_the_best_lies_below_it():
+    loss = np.array([1.0, 5.0, 3.0, np.nan, 3.5, 1e300, 0.0])
+    found = capped(loss, 3)
+    # The median of 1, 5, 3 is 3, and the best is 0: nothing is above 6.
+    expected = [1.0, 3.0 + 3.0 * np.tanh(2.0 / 3.0), 3.0, np.nan, 3.0 + 3.0 * np.tanh(0.5 / 3.0), 6.0, 0.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [[2.0, 2.0, 5.0, 9.0], [np.nan, np.nan], []],
+    ids=["the typical one is the best", "failures", "nothing"],
+)
+def test_losses_without_a_scale_stay_as_they_are(loss):
+    loss = np.array(loss)
+    np.testing.assert_array_equal(capped(loss, 2), loss)
+
+
+def test_huge_losses_stay_finite_and_in_order():
+    found = capped(np.array([1.7e308, -1.7e308, 1.6e308]), 2)
+    assert np.isfinite(found).all()
+    assert found[1] < found[2] < found[0]
+
+
+def test_what_was_told_later_does_not_change_what_is_typical():
+    rng = np.random.default_rng(0)
+    first, later = rng.normal(size=10), rng.normal(size=50) * 1e-3 - 1.0
+    loss = np.concatenate([first, np.maximum(later, first.min())])
+    np.testing.assert_array_equal(capped(loss, 10)[:10], capped(first, 10))

@@ -191,7 +191,7 @@ def test_gp_learns_from_all_resources_what_holds_in_full():
 def test_gp_resource_does_not_change_its_meaning():
     run = GPSampler().start(cube(1), seed=0)
     run.tell(points(3, 1), [1.0, 2.0, 3.0], [1.0, 1 / 1000, 1 / 10])
-    np.testing.assert_allclose(run._data(3)[0][:, -1], [0.0, -1.0, -1 / 3])
+    np.testing.assert_allclose(run._data(3).Phi[:, -1], [0.0, -1.0, -1 / 3])
 
 
 @pytest.mark.parametrize("n_full", [13, 33, 64, 70])

@@ -19,6 +19,7 @@ from skhpo.samplers.gp._earlier import carried
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._folds import fold_noise
 from skhpo.samplers.gp._subset import over_ranks
+from skhpo.samplers.gp._transforms import capped
 
 _MOST_EARLIER = 100
 """Results of an earlier search that are modelled at most."""
@@ -50,14 +51,22 @@ class Observations:
 
 
 def observations(
-    history: History, n: int, embedding: Embedding, earlier: Earlier | None, max_points: int
+    history: History,
+    n: int,
+    embedding: Embedding,
+    earlier: Earlier | None,
+    max_points: int,
+    n_typical: int = 0,
 ) -> Observations:
     """At most ``max_points`` of the first n evaluations, and as many of an earlier search's as have room.
 
-    An earlier search is thereby forgotten as this one grows.
+    An earlier search is thereby forgotten as this one grows. Bad losses are capped where the first
+    ``n_typical`` of them say what is typical: those of points that an earlier search thought good do not.
     """
     X, resource = history.X[:n], history.resource[:n]
     loss = full_losses(history, n)
+    if earlier is None:
+        loss = capped(loss, n_typical)
     rows = over_ranks(loss, max_points)
     # Only losses in full have noise and ranks that mean something beside those of the earlier search.
     full = np.arange(n)

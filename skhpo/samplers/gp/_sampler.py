@@ -72,8 +72,9 @@ class GPSampler(Sampler):
         Most evaluations that are modelled. Of more, half are the best and half are from evenly
         spaced ranks of the others, so that a proposal costs the same after two thousand evaluations.
     transform : bool, default=True
-        Whether a Yeo-Johnson transform may draw in the tail of bad losses before they are modelled. It does
-        so where the transformed losses are the likelier ones under the model.
+        Whether the tail of bad losses is drawn in before they are modelled: none counts as farther above
+        the median of the first ``n_startup`` than the best lies below it, and a Yeo-Johnson transform
+        does the rest where the transformed losses are the likelier ones under the model.
 
     Raises
     ------
@@ -246,7 +247,8 @@ class GPSampler(Sampler):
         """What is modelled of the first n evaluations."""
         if not self._has_budget and not (self.history.resource[:n] == 1.0).all():
             self._model(budget=True)
-        return observations(self.history, n, self._embedding, self.earlier, self.max_points)
+        n_typical = self.n_startup if self.transform else 0
+        return observations(self.history, n, self._embedding, self.earlier, self.max_points, n_typical)
 
     def _posterior(self) -> Posterior:
         n = len(self.history)

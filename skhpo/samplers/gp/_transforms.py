@@ -21,6 +21,34 @@ _POWERS = np.linspace(-1.0, 1.0, 21)
 """Powers that are compared. More than 1 would flatten the good side, where differences matter most."""
 
 
+def capped(loss: np.ndarray, n: int) -> np.ndarray:
+    """Losses (m,) that come no farther above the typical one than the best lies below it.
+
+    What is bad is bad: how much worse the worst are, by orders of magnitude where a training diverges, says
+    nothing about where to look, and would take up the range in which good points differ. Above the
+    typical loss t, with the best at t - s, they become t + s tanh((loss - t) / s); this is smooth, as a
+    function with a corner in it would be harder to model.
+
+    Parameters
+    ----------
+    loss : ndarray of shape (m,)
+        In the order of telling; NaN for a failure.
+    n : int
+        The typical loss is the median of the first n successes, which were not chosen by a model. That
+        of all losses would fall in the course of a search, until all but the optimum was flat.
+    """
+    first = loss[np.isfinite(loss)][:n]
+    if not len(first):
+        return loss
+    # Halves, as the sum and the difference of two finite floats can overflow.
+    t, best = np.median(0.5 * first), 0.5 * np.nanmin(loss)
+    s = t - best
+    if not 0.0 < s < np.inf:
+        return loss
+    above = np.tanh(np.maximum(0.5 * loss - t, 0.0) / s)
+    return np.where(0.5 * loss > t, 2.0 * (t + s * above), loss)
+
+
 def targets(loss: np.ndarray, *, transform: bool) -> tuple[np.ndarray, float]:
     """Targets (n,) of losses (n,), and the logarithm of their density's change.
 
