@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.samplers import aggregate
 from benchmarks.samplers.__main__ import missing
-from benchmarks.samplers.peers import PEERS
+from benchmarks.samplers.ablation import VARIANTS
+from benchmarks.samplers.peers import PEERS, peer_of
 from benchmarks.samplers.report import Report
 from benchmarks.samplers.results import Record, Results
 from benchmarks.samplers.running import SamplerFailed, Workers
@@ -160,3 +161,32 @@ def test_a_sampler_that_fails_leaves_the_others_running(workers):
         workers.run("mixed", task, "random", 5, is_noisy=False)
     task.seed = 0
     assert workers.run("mixed", task, "random", 5, is_noisy=False).asked == 5
+
+
+def test_options_behind_a_name_reach_the_sampler(workers):
+    task = registry()["mixed"](0)
+    plain, same, other = (
+        workers.run("mixed", task, name, 15, is_noisy=False)
+        for name in ("tpe", "tpe:n_startup=10", "tpe:n_startup=3")
+    )
+    assert plain.steps == same.steps != other.steps
+    assert plain.version == other.version
+    with pytest.raises(SamplerFailed, match="TypeError"):
+        workers.run("mixed", task, "tpe:colour=3", 15, is_noisy=False)
+
+
+def test_only_ours_take_options():
+    assert peer_of("gp:n_startup=5").option == "gp:n_startup=5"
+    assert peer_of("optuna-tpe").module == "optuna_peers"
+    with pytest.raises(KeyError):
+        peer_of("optuna-tpe:n_startup=5")
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_each_variant_of_the_ablation_is_another_sampler(workers, variant):
+    tasks = [registry()[name](1) for name in ("integers", "conditional")]
+    plain, other = (
+        [workers.run("", task, name, 30, is_noisy=False).steps for task in tasks]
+        for name in ("tpe", f"tpe:variant={variant}")
+    )
+    assert plain != other
