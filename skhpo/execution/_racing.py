@@ -12,7 +12,8 @@ symbol  meaning
 K, k    folds; of them those that a candidate has been evaluated on
 d_i     candidate's score less the incumbent's on fold i; dbar is their mean over k folds
 D       the same mean over all K folds, of which k are known
-s^2     variance of d_i between the folds, of one candidate; s0^2 that of those before
+s^2     variance of d_i between the folds, of one candidate; s0^2 that of those before, and
+        after one fold at least the variance of the incumbent's scores
 nu0     how many observations s0^2 counts for, beside the k - 1 of the candidate's own
 alpha   probability of being better, D > margin, below which a candidate is given up
 ======  ==================================================================================
@@ -23,8 +24,7 @@ variance s^2 (K - k) / (K k): that of a mean of k draws without replacement from
 References
 ----------
 .. [1] E. Bergman, L. Purucker, F. Hutter: Don't Waste Your Time: Early Stopping Cross-Validation. AutoML
-       2024. Its "forgiving" rule, to give a candidate up whose mean so far is below the incumbent's worst
-       fold, holds here as long as nothing is known of s0.
+       2024. Its "forgiving" rule gives a candidate up whose mean so far is below the incumbent's worst fold.
 .. [2] W. G. Cochran: Sampling Techniques, 3rd edition, 1977, section 2.6, for the variance.
 """
 
@@ -79,7 +79,9 @@ class FoldRace:
         scores[fold] = score
         if len(scores) == self._K:
             self._finish(candidate, scores)
-        elif self._best is not None and self._is_worse(self._differences(scores, self._best)):
+        elif candidate in self._out or self._best is None:
+            return
+        elif self._is_worse(self._differences(scores, self._best)):
             self._out.add(candidate)
 
     def is_out(self, candidate: int) -> bool:
@@ -123,14 +125,15 @@ class FoldRace:
             return k >= max(3, self._K / 2)
         shortfall = dbar - self._margin * float(best.std(ddof=1)) / math.sqrt(self._K)
         squares = float(((d - dbar) ** 2).sum())
-        if self._variances:
-            s0, nu0 = float(np.median(self._variances)), self._nu0
-        elif shortfall < float(best.min() - best.mean()):
-            return True  # the forgiving rule, with the difficulty of the folds taken out
-        elif k > 2:
-            s0, nu0 = 0.0, 0.0
-        else:
-            return False
+        s0, nu0 = float(np.median(self._variances)) if self._variances else 0.0, self._nu0
+        if k == 1:
+            # Those before may all have been of the incumbent's kind, which differ from it by little. Of one
+            # fold there is no telling what kind this is, nor whether it was the incumbent's lucky one.
+            s0 = max(s0, float(best.var(ddof=1)))
+        elif not self._variances:
+            nu0 = 0.0
+            if k == 2:
+                return False
         variance = (nu0 * s0 + squares) / (nu0 + k - 1)
         error = math.sqrt(variance * (self._K - k) / (self._K * k))
         is_out = shortfall < -_quantile(self._alpha, nu0 + k - 1) * error

@@ -28,13 +28,30 @@ def test_the_first_goes_through_and_is_the_incumbent():
     assert race.incumbent == 0
 
 
-def test_the_forgiving_rule_before_anything_is_known():
-    """The incumbent's mean is 0.8 and its worst fold 0.1 below; who is further below is out."""
-    for score, is_out in ((0.7 - 0.12, True), (0.7 - 0.09, False)):
+def test_after_one_fold_by_hand():
+    """The incumbent has the variance 0.01, so that the standard error is sqrt(0.01 * 2 / 3) = 0.08165.
+
+    The t of 4 degrees of freedom exceeded by a tenth is 1.533206: the bound is -0.12519.
+    """
+    for d, is_out in ((-0.1253, True), (-0.1251, False)):
         race = FoldRace(3, margin=0.0)
         complete(race, 0, [0.7, 0.8, 0.9])
-        race.take(1, 0, score)
+        race.take(1, 0, 0.7 + d)
         assert race.is_out(1) is is_out
+
+
+def test_one_lucky_fold_does_not_outlive_better_candidates_of_another_kind():
+    """Linear models, all alike, were lucky in the first fold; then comes a kernel."""
+    linear, kernel = (
+        np.array([0.914, 0.867, 0.819, 0.771, 0.724]),
+        np.array([0.886, 0.895, 0.867, 0.857, 0.829]),
+    )
+    race = FoldRace(5)
+    complete(race, 0, linear)
+    for candidate in range(1, 8):
+        run_through(race, candidate, linear - 0.002 * candidate + [0.001, -0.001, 0.001, -0.001, 0.0])
+    assert run_through(race, 8, kernel) == 5
+    assert race.incumbent == 8
 
 
 def test_the_bound_by_hand():
@@ -64,6 +81,7 @@ def test_the_margin_is_in_standard_errors_of_the_incumbent():
         complete(race, 0, incumbent)
         complete(race, 1, np.array(incumbent) - [0.001, 0.002, 0.001, 0.002])
         race.take(2, 0, incumbent[0] - 0.001 * error)
+        race.take(2, 1, incumbent[1] - 0.001 * error)
         assert race.is_out(2) is is_out
 
 
@@ -101,7 +119,7 @@ def test_the_difficulty_of_a_fold_is_taken_out():
     complete(race, 1, 0.79 - difficulty + [0.01, -0.01, 0.0, 0.0])
     assert run_through(race, 2, 0.85 - difficulty) == 4
     assert race.incumbent == 2
-    assert run_through(race, 3, 0.6 - difficulty) == 1
+    assert run_through(race, 3, 0.6 - difficulty) == 2
     # What it would come to on all folds, of which one is hard: 0.6 - 0.5 / 4.
     assert race.estimate(3) == pytest.approx(0.475, abs=0.01)
 

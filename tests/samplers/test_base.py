@@ -264,7 +264,9 @@ def test_samplers_have_names(name):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"\['auto', 'cmaes', 'gp', 'grid', 'random', 'sobol', 'tpe'\].*got 'TPE'"):
+    with pytest.raises(
+        ValueError, match=r"\['auto', 'cmaes', 'gp', 'grid', 'random', 'sobol', 'tpe'\].*got 'TPE'"
+    ):
         make_sampler("TPE")
     for wrong in (None, 3, RandomSampler):
         with pytest.raises(TypeError, match="sampler must be"):
