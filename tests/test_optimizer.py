@@ -216,7 +216,7 @@ def test_random_state_is_checked_as_scikit_learn_does(random_state):
 
 
 def test_samplers_are_checked():
-    with pytest.raises(ValueError, match=r"'auto', 'cmaes', 'gp', 'grid', 'random', 'sobol', 'tpe'.*got 'tpee'"):
+    with pytest.raises(ValueError, match=r"'auto', 'cmaes', 'gp', .*'tpe'.*got 'tpee'"):
         Optimizer(SPACE, sampler="tpee")
     with pytest.raises(TypeError, match=r"write SobolSampler\(\)"):
         Optimizer(SPACE, sampler=SobolSampler)
