@@ -131,9 +131,9 @@ class FoldRace:
             # fold there is no telling what kind this is, nor whether it was the incumbent's lucky one.
             s0 = max(s0, float(best.var(ddof=1)))
         elif not self._variances:
-            nu0 = 0.0
             if k == 2:
-                return False
+                return False  # two differences alone say next to nothing of their variance
+            nu0 = 0.0
         variance = (nu0 * s0 + squares) / (nu0 + k - 1)
         error = math.sqrt(variance * (self._K - k) / (self._K * k))
         is_out = shortfall < -_quantile(self._alpha, nu0 + k - 1) * error
