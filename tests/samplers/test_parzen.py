@@ -1,10 +1,14 @@
 """Parzen estimators against scipy, quadrature and sums over all levels."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 from skhpo.samplers.tpe._bandwidths import leaving_probabilities, ordered_bandwidths
+from skhpo.samplers.tpe._layout import layout_of
 from skhpo.samplers.tpe._parzen import ParzenEstimator, gaussian_mass
 from skhpo.space import Categorical, Column, Integer, Ordinal, Real, Space
 
@@ -49,7 +53,7 @@ def test_gaussian_mass_is_exact_in_both_tails(low, high):
     scaled, _ = integrate.quad(
         lambda z: np.exp((top**2 - z * z) / 2), low, high, points=inside, epsabs=0, epsrel=1e-12, limit=500
     )
-    mass = gaussian_mass(np.array([low]), np.array([high]))[0]
+    mass = gaussian_mass(np.array([low + high]) / 2, np.array([high - low]) / 2)[0]
     np.testing.assert_allclose(mass, scaled * np.exp(-(top**2) / 2) / np.sqrt(2 * np.pi), rtol=1e-10)
 
 
@@ -208,3 +212,126 @@ def test_leaving_probabilities_by_hand():
     X = np.array([[0.25, 0.5], [0.25, 0.1], [0.75, np.nan]])
     # Three points on two levels: (1/4) / (1 + 2/4); two on three: 2 (1/3) / (1 + 3/3).
     np.testing.assert_allclose(leaving_probabilities(space, X), [1 / 6, 1 / 3])
+
+
+# -- cells of several columns at once ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def cells():
+    """Ordinal columns with cells wide and narrow, of equal widths and not, one of them only in a branch."""
+    return Space(
+        [
+            Column("model", Categorical(["a", "b"])),
+            Column("few", Integer(1, 7)),
+            Column("log", Integer(1, 300, log=True)),
+            Column("many", Integer(0, 500)),
+            Column("list", Ordinal([1, 2, 4, 8, 16]), 0, frozenset([1])),
+            Column("rate", Real(0.0, 1.0)),
+        ]
+    )
+
+
+def _log_kernel_by_scipy(space, x, mu, bandwidths):
+    """Equation (1) for one point and one kernel, column by column, by differences of distributions."""
+    total = 0.0
+    for column, a, centre, s in zip(space.columns, x, mu, bandwidths, strict=True):
+        dimension = column.dimension
+        if np.isnan(a) or np.isnan(centre):
+            continue
+        if dimension.kind == "categorical":
+            n = dimension.n_levels
+            total += np.log(n * (1 - s) if a == centre else n * s / (n - 1))
+        elif dimension.kind == "real":
+            total += np.log(_truncnorm(a, centre, s))
+        else:
+            low, high = (edge[0] for edge in dimension.cells(np.array([a])))
+            if low + high > 2 * centre:  # The same by symmetry, where the cdf is not close to one.
+                mass = stats.norm.sf(low, centre, s) - stats.norm.sf(high, centre, s)
+            else:
+                mass = stats.norm.cdf(high, centre, s) - stats.norm.cdf(low, centre, s)
+            whole = stats.norm.cdf(1, centre, s) - stats.norm.cdf(0, centre, s)
+            total += np.log(mass / whole / (high - low))
+    return total
+
+
+@pytest.mark.parametrize("n_points", [3, 60])
+@pytest.mark.parametrize("shared", [True, False])
+def test_kernels_are_products_over_all_columns_with_few_points_and_many(cells, n_points, shared):
+    """40 kernels, of which many stand in one place, beside fewer points and beside more."""
+    rng = np.random.default_rng(0)
+    X, points = cells.canonical(rng.random((40, 6))), cells.canonical(rng.random((n_points, 6)))
+    bandwidths = np.tile([0.3, 0.15, 0.1, 0.2, 0.4, 0.2], (40, 1))
+    if not shared:
+        # Two bandwidths in one place: kernels that are told apart by them alone.
+        X[20:], bandwidths[20:] = X[:20], 1.5 * bandwidths[20:]
+    log_k = ParzenEstimator(cells, X, bandwidths, np.full(41, 1 / 41)).log_kernels(points)
+    expected = [[_log_kernel_by_scipy(cells, x, X[i], bandwidths[i]) for i in range(40)] for x in points]
+    # Narrow cells have (3), which is off by 1e-4 at two bandwidths and h = 1/3, and by 6e-3 at five.
+    np.testing.assert_allclose(log_k, expected, atol=5e-3)
+    assert np.median(np.abs(log_k - expected)) < 1e-4
+
+
+def test_equal_points_and_the_order_of_kernels_make_no_difference(cells):
+    rng = np.random.default_rng(1)
+    X = cells.canonical(rng.random((50, 6)))
+    points = cells.canonical(rng.random((8, 6)))
+    bandwidths = np.full((50, 6), 0.1)
+
+    def log_k(order, at):
+        estimator = ParzenEstimator(
+            cells, X[order], bandwidths, np.full(len(order) + 1, 1 / (len(order) + 1))
+        )
+        return estimator.log_kernels(points[at])
+
+    all_of_them = log_k(np.arange(50), np.arange(8))
+    order, at = rng.permutation(50), np.array([3, 3, 0, 7, 1])
+    np.testing.assert_allclose(log_k(order, at), all_of_them[at][:, order], rtol=1e-12, atol=1e-12)
+
+
+def test_cells_far_from_a_kernel_have_no_mass():
+    space = Space([Column("x", Integer(1, 10)), Column("y", Integer(1, 10))])
+    X = np.full((40, 2), 0.05)
+    log_k = _estimator(space, X, np.full((40, 2), 0.003), np.full(41, 1 / 41)).log_kernels(
+        np.array([[0.05, 0.05], [0.95, 0.05]])
+    )
+    # All of the truncated kernel is in its own cell, a tenth of the axis.
+    np.testing.assert_allclose(log_k[0], 2 * np.log(10), rtol=1e-12)
+    assert (log_k[1] == -np.inf).all()
+
+
+def test_a_layout_is_made_once_and_goes_with_its_space(cells):
+    layout = layout_of(cells)
+    assert layout_of(cells) is layout
+    assert layout_of(Space(cells.columns)) is not layout
+    np.testing.assert_array_equal(layout.ordinal, [1, 2, 3, 4])
+    np.testing.assert_array_equal(layout.ordered, [5, 1, 2, 3, 4])
+    np.testing.assert_array_equal(layout.categorical, [0])
+    gone = weakref.ref(space := Space(cells.columns))
+    layout_of(space)
+    del space
+    gc.collect()
+    assert gone() is None
+
+
+def test_cell_widths_are_those_of_the_dimensions_whatever_was_asked_before(cells):
+    layout = layout_of(cells)
+    rng = np.random.default_rng(2)
+    first, second = cells.canonical(rng.random((9, 6))), cells.canonical(rng.random((9, 6)))
+    for X in (first, second, first):
+        widths = layout.cell_widths(X)
+        for i, j in enumerate(layout.ordinal):
+            there = ~np.isnan(X[:, j])
+            low, high = cells.columns[j].dimension.cells(X[there, j])
+            np.testing.assert_allclose(widths[there, i], high - low, rtol=1e-9)
+            np.testing.assert_allclose(X[there, j], (low + high) / 2, rtol=1e-12)
+    # The same array with another content is asked about anew.
+    first[:] = second
+    np.testing.assert_array_equal(layout.cell_widths(first), layout.cell_widths(second))
+
+
+def test_a_thousand_levels_at_the_least_bandwidth_count_as_narrow():
+    # A third of 0.003 is their width to the last bit; where rounding decided, some columns were slow.
+    space = Space([Column("x", Integer(1, 1000))])
+    width = layout_of(space).cell_widths(space.canonical(np.random.default_rng(0).random((500, 1))))
+    assert (width <= 1 / 3 * 0.003).all()

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skhpo.samplers.tpe._layout import layout_of
 from skhpo.space import Space
 
 
@@ -68,6 +69,10 @@ def leaving_probabilities(space: Space, X: np.ndarray) -> np.ndarray:
     X : ndarray of shape (m, d)
         Canonical points.
     """
-    L = np.array([c.dimension.n_levels if c.dimension.kind == "categorical" else 1 for c in space.columns])
-    extra = 1 / ((~np.isnan(X)).sum(axis=0) + 1)
-    return (L - 1) * extra / (1 + L * extra)
+    layout = layout_of(space)
+    L, b = layout.n_levels, np.zeros(space.d)
+    if not len(L):
+        return b
+    extra = 1 / ((~np.isnan(X[:, layout.categorical])).sum(axis=0) + 1)
+    b[layout.categorical] = (L - 1) * extra / (1 + L * extra)
+    return b

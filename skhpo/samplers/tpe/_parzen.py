@@ -31,13 +31,15 @@ middle, z = (x - mu) / sigma, times 1 + h^2 (z^2 - 1) / 24 (the second term of T
     log k_j(x | mu) = log phi(z) - log(sigma Z) + h^2 (z^2 - 1) / 24 + O(h^4),                    (3)
 
 which is linear in the powers of x and b - a, as the logarithm of the real kernel is in those of x: one
-product of matrices for all columns and kernels, where masses would take two values of Phi for each.
+product of matrices for all columns and kernels, where masses would take two values of Phi for each. Wide
+cells do take those, but there are few of them on an axis: kernels and points stand in few different ones.
 
 Notation
 --------
 d     : number of columns of the space
 m     : number of kernels without the prior
 c     : number of points at which the density is wanted
+p     : number of features in which the logarithm of a kernel is linear
 X     : (m, d), the points of the kernels, canonical; NaN where inactive
 sigma : (m, d), bandwidths of the ordered columns
 b     : (m, d), probability to leave the level, in the categorical columns
@@ -51,6 +53,7 @@ import math
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from skhpo.samplers.tpe._layout import layout_of
 from skhpo.space import Space
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -59,14 +62,43 @@ _NARROW = 1 / 3
 leaves out is h^4 / 1152 (z^2 - 1)^2 and less: 1e-4 at z = 2 and 6e-3 at z = 5."""
 
 
-def gaussian_mass(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Phi(high) - Phi(low), without cancellation in the tails; narrow cells lose eps / mass.
+def gaussian_mass(z: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Phi(z + half) - Phi(z - half), without cancellation in the tails; narrow cells lose eps / mass.
 
-    On the right Phi is close to one and differences of it cancel, so there [low, high] is
-    exchanged for [-high, -low], which has the same mass. Beyond 37 standard deviations it is 0.
+    On the right Phi is close to one and differences of it cancel, so a cell there is exchanged for the one
+    around -z, which has the same mass. Beyond 37 standard deviations it is 0.
     """
-    right = low + high > 0
-    return ndtr(np.where(right, -low, high)) - ndtr(np.where(right, -high, low))
+    left = -np.abs(z)
+    return ndtr(left + half) - ndtr(left - half)
+
+
+def _log_means(
+    x: np.ndarray, width: np.ndarray, mu: np.ndarray, sigma: np.ndarray, Z: np.ndarray
+) -> np.ndarray:
+    """Logarithm of the mean density of ordinal kernels over cells of any width around x."""
+    with np.errstate(divide="ignore"):
+        return np.log(gaussian_mass((x - mu) / sigma, 0.5 * width / sigma) / (width * Z))
+
+
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The different values in each row, numbered through from the first row to the last.
+
+    Returns
+    -------
+    row, column : ndarray of int
+        Where each value stands, or one of the places.
+    number : ndarray of int
+        Of the value at each place of ``rows``.
+    """
+    order = np.argsort(rows, axis=1)
+    flat = (order + rows.shape[1] * np.arange(len(rows))[:, None]).ravel()
+    ascending = rows.take(flat).reshape(rows.shape)
+    is_new = np.ones(rows.shape, dtype=bool)
+    is_new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    number = np.empty(rows.size, dtype=int)
+    number[flat] = is_new.cumsum() - 1
+    row, place = np.nonzero(is_new)
+    return row, order[row, place], number.reshape(rows.shape)
 
 
 class ParzenEstimator:
@@ -86,31 +118,17 @@ class ParzenEstimator:
 
     def __init__(self, space: Space, X: np.ndarray, bandwidths: np.ndarray, weights: np.ndarray) -> None:
         self.space, self.X, self.weights = space, X, weights
-        kinds = np.array(space.kinds)
-        self._real = np.flatnonzero(kinds == "real")
-        self._ordinal = np.flatnonzero(kinds == "ordinal")
-        self._categorical = np.flatnonzero(kinds == "categorical")
+        self._layout = layout_of(space)
         self._active = ~np.isnan(X)
-        self._n_levels = np.array([int(space.columns[j].dimension.n_levels) for j in self._categorical], int)
-        # One indicator for each level of each categorical column, side by side.
-        self._level_column = np.repeat(np.arange(len(self._categorical)), self._n_levels)
-        self._level = np.concatenate([np.arange(n) for n in self._n_levels] + [np.empty(0, int)])
-
-        self._b = bandwidths[:, self._categorical]
-        self._own_level = self._levels_of(X)
-        self._ordered = np.concatenate([self._real, self._ordinal])
-        is_ordered = kinds != "categorical"
-        self._mu = np.where(self._active & is_ordered, X, 0.5)
-        self._sigma = np.where(is_ordered, bandwidths, 1.0)
-        self._narrowest = self._sigma[:, self._ordinal].min(axis=0, initial=np.inf)
+        self._b = bandwidths[:, self._layout.categorical]
+        self._own_level = self._layout.levels_of(X)
+        self._mu = np.where(self._active & self._layout.is_ordered, X, 0.5)
+        self._sigma = np.where(self._layout.is_ordered, bandwidths, 1.0)
+        self._narrowest = self._sigma[:, self._layout.ordinal].min(axis=0, initial=np.inf)
         # mu lies in [0, 1], so that one of the two edges is no tail and Z is never small.
         self._cdf_low = ndtr(-self._mu / self._sigma)
         self._Z = ndtr((1 - self._mu) / self._sigma) - self._cdf_low
         self._coefficients = self._linear_coefficients()
-
-    def _levels_of(self, X: np.ndarray) -> np.ndarray:
-        """Level numbers in the categorical columns; NaN where inactive."""
-        return np.minimum(np.floor(X[:, self._categorical] * self._n_levels), self._n_levels - 1)
 
     def _linear_coefficients(self) -> np.ndarray:
         """Coefficients (p, m) of the logarithms of the ordered and categorical factors.
@@ -119,36 +137,40 @@ class ParzenEstimator:
         (b - a)^2, that of a table in the indicators of its levels; so the sum of all these
         columns is one product of matrices.
         """
+        layout = self._layout
         mu, sigma, Z, active = (
-            array[:, self._ordered] for array in (self._mu, self._sigma, self._Z, self._active)
+            array.T[layout.ordered] for array in (self._mu, self._sigma, self._Z, self._active)
         )
-        precision = sigma**-2.0
-        constant = -0.5 * precision * mu**2 - np.log(sigma * Z) - _LOG_SQRT_2PI
-        gaussian = [np.where(active, part, 0.0) for part in (-0.5 * precision, precision * mu, constant)]
-        mu, active, precision = (array[:, len(self._real) :] for array in (mu, active, precision))
-        over_cell = [
-            np.where(active, precision / 24 * part, 0.0)
-            for part in (precision, -2 * precision * mu, precision * mu**2 - 1)
-        ]
-        n_levels, b = self._n_levels[self._level_column], self._b[:, self._level_column]
-        same = self._own_level[:, self._level_column] == self._level
-        probability = np.where(same, 1 - b, b / np.maximum(n_levels - 1, 1))
-        speaks = self._active[:, self._categorical[self._level_column]] & (n_levels > 1)
-        table = np.log(np.where(speaks, n_levels * probability, 1.0))
-        return np.concatenate([*gaussian, *over_cell, table], axis=1).T
+        precision = active / (sigma * sigma)
+        slope = precision * mu
+        parts = [-0.5 * precision, slope, -0.5 * slope * mu - active * (np.log(sigma * Z) + _LOG_SQRT_2PI)]
+        if len(layout.ordinal):
+            mu, precision, slope = (array[layout.n_real :] for array in (mu, precision, slope))
+            over_cell = precision / 24
+            parts += [over_cell * precision, -2 * over_cell * slope, over_cell * (slope * mu - 1)]
+        if len(layout.categorical):
+            n_levels, b = layout.n_levels[layout.level_column, None], self._b.T[layout.level_column]
+            same = self._own_level.T[layout.level_column] == layout.level[:, None]
+            probability = np.where(same, 1 - b, b / np.maximum(n_levels - 1, 1))
+            speaks = self._active.T[layout.categorical[layout.level_column]] & (n_levels > 1)
+            parts.append(np.log(np.where(speaks, n_levels * probability, 1.0)))
+        return np.concatenate(parts)
 
     def _features(self, X: np.ndarray, width: np.ndarray, is_wide: np.ndarray) -> np.ndarray:
         """What the coefficients are multiplied with (c, p); zero where x is inactive or its cell wide."""
-        x = X[:, self._ordered]
+        layout = self._layout
+        x = X[:, layout.ordered]
         one = ~np.isnan(x)
-        one[:, len(self._real) :] &= ~is_wide
+        one[:, layout.n_real :] &= ~is_wide
         x = np.where(one, x, 0.0)
-        squared_width = np.where(one[:, len(self._real) :], width**2, 0.0)
-        over_cell = x[:, len(self._real) :] * squared_width
-        same = self._levels_of(X)[:, self._level_column] == self._level
-        return np.concatenate(
-            [x * x, x, one, x[:, len(self._real) :] * over_cell, over_cell, squared_width, same], axis=1
-        )
+        parts = [x * x, x, one]
+        if len(layout.ordinal):
+            x, one = x[:, layout.n_real :], one[:, layout.n_real :]
+            squared_width = np.where(one, width**2, 0.0)
+            parts += [x * x * squared_width, x * squared_width, squared_width]
+        if len(layout.categorical):
+            parts.append(layout.levels_of(X)[:, layout.level_column] == layout.level)
+        return np.concatenate(parts, axis=1)
 
     def log_kernels(self, X: np.ndarray) -> np.ndarray:
         """Logarithm (c, m) of k(x | x_i), equation (1), relative to the prior.
@@ -158,39 +180,58 @@ class ParzenEstimator:
         X : ndarray of shape (c, d)
             Canonical points.
         """
-        low, high = self._cells(X)
-        width = high - low
-        is_wide = width > _NARROW * self._narrowest
+        width = self._layout.cell_widths(X)
+        is_wide = (width > _NARROW * self._narrowest) & ~np.isnan(X[:, self._layout.ordinal])
         log_k = self._features(X, width, is_wide) @ self._coefficients
-        if is_wide.any():
-            log_k += self._log_masses(low, high, is_wide)
+        with_wide = np.flatnonzero(is_wide.any(axis=0))
+        if len(with_wide):
+            j = self._layout.ordinal[with_wide]
+            log_k += self._log_masses(j, X.T[j], width.T[with_wide], is_wide.T[with_wide]).T
         return log_k
 
-    def _cells(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Edges (c, number of ordinal columns) of the cells; NaN where inactive."""
-        x = X[:, self._ordinal]
-        low, high = np.empty(x.shape), np.empty(x.shape)
-        for position, j in enumerate(self._ordinal.tolist()):
-            low[:, position], high[:, position] = self.space.columns[j].dimension.cells(x[:, position])
-        return low, high
+    def _log_masses(self, j: np.ndarray, x: np.ndarray, width: np.ndarray, is_wide: np.ndarray) -> np.ndarray:
+        """Logarithm (m, c) of the product of the ordinal factors of wide cells.
 
-    def _log_masses(self, low: np.ndarray, high: np.ndarray, is_wide: np.ndarray) -> np.ndarray:
-        """Logarithm (c, m) of the product of the ordinal factors of wide cells.
+        Columns with wide cells have their kernels in few places and their points in few cells, and a factor
+        is worked out once for each place and cell: those of all columns together.
 
-        A column with wide cells has its kernels in few places, of which each is worked out once.
+        Parameters
+        ----------
+        j : ndarray of int of shape (o,)
+            The columns that have wide cells.
+        x, width, is_wide : ndarray of shape (o, c)
+            Their cells: middles, widths, and which are wide.
         """
-        total = np.zeros((len(low), len(self.X)))
-        for position, j in enumerate(self._ordinal.tolist()):
-            rows = np.flatnonzero(is_wide[:, position])
-            # A complex number stands for a pair: of mu and sigma, on which alone a factor depends.
-            place = np.where(self._active[:, j], self._mu[:, j] + 1j * self._sigma[:, j], 0.0)
-            _, one, kernel_of = np.unique(place, return_index=True, return_inverse=True)
-            a, b = low[rows, position, None], high[rows, position, None]
-            mu, sigma, Z = self._mu[one, j], self._sigma[one, j], self._Z[one, j]
-            with np.errstate(divide="ignore"):
-                log_factor = np.log(gaussian_mass((a - mu) / sigma, (b - mu) / sigma) / ((b - a) * Z))
-            log_factor[:, ~self._active[one, j]] = 0.0
-            total[rows] += log_factor[:, kernel_of]
+        mu, sigma, Z, active = (array.T[j] for array in (self._mu, self._sigma, self._Z, self._active))
+        m, c = len(self.X), x.shape[1]
+        if m <= c:  # For the few good points a search for equals costs more than it spares.
+            x, width, is_wide = (array[:, None] for array in (x, width, is_wide))
+            mu, sigma, Z, active = (array[:, :, None] for array in (mu, sigma, Z, active))
+            return np.where(is_wide & active, _log_means(x, width, mu, sigma, Z), 0.0).sum(axis=0)
+
+        # Where bandwidths are not the same, a complex number stands for the pair of mu and sigma.
+        place = mu if (sigma == sigma[:, :1]).all() else mu + 1j * sigma
+        place_column, kernel, place_of = _distinct(np.where(active, place, -1.0))
+        cell_column, point, cell_of = _distinct(np.where(is_wide, x, -1.0))
+        # A table (places, slots): the cells of a column are in the first slots of its places' rows.
+        first = np.searchsorted(cell_column, np.arange(len(j)))
+        slot = np.arange(len(cell_column)) - first[cell_column]
+        point_in = np.zeros((len(j), slot.max() + 1), dtype=int)
+        in_use = np.zeros(point_in.shape, dtype=bool)
+        point_in[cell_column, slot], in_use[cell_column, slot] = point, is_wide[cell_column, point]
+        has_factor = in_use[place_column] & active[place_column, kernel, None]
+        row, column = np.nonzero(has_factor)
+        at_kernel = place_column[row], kernel[row]
+        at_point = place_column[row], point_in[place_column[row], column]
+        table = np.zeros(has_factor.shape)
+        table[row, column] = _log_means(
+            x[at_point], width[at_point], mu[at_kernel], sigma[at_kernel], Z[at_kernel]
+        )
+        # With all points in a row, so that a kernel takes those of its place in one piece of memory.
+        table = np.take_along_axis(table, (cell_of - first[:, None])[place_column], axis=1)
+        total = np.zeros((m, c))
+        for places in place_of:
+            total += table.take(places, axis=0)
         return total
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
@@ -221,10 +262,11 @@ class ParzenEstimator:
         i, u = kernel[from_kernel], U[from_kernel]
         mu, sigma = self._mu[i], self._sigma[i]
         drawn = np.clip(mu + sigma * ndtri(self._cdf_low[i] + u * self._Z[i]), 0.0, 1.0)
-        # One uniform number does both: below b it leaves, and b is cut into equal parts.
-        v, b = u[:, self._categorical], self._b[i]
-        step = np.where(v < b, 1 + np.floor(v / np.where(b > 0, b, 1.0) * (self._n_levels - 1)), 0)
-        level = (self._own_level[i] + step) % self._n_levels
-        drawn[:, self._categorical] = (level + 0.5) / self._n_levels
+        categorical, n_levels = self._layout.categorical, self._layout.n_levels
+        if len(categorical):
+            # One uniform number does both: below b it leaves, and b is cut into equal parts.
+            v, b = u[:, categorical], self._b[i]
+            step = np.where(v < b, 1 + np.floor(v / np.where(b > 0, b, 1.0) * (n_levels - 1)), 0)
+            drawn[:, categorical] = ((self._own_level[i] + step) % n_levels + 0.5) / n_levels
         U[from_kernel] = np.where(self._active[i], drawn, u)
         return self.space.canonical(U)

@@ -35,6 +35,7 @@ import numpy as np
 
 from skhpo.samplers._base import Sampler
 from skhpo.samplers.tpe._bandwidths import leaving_probabilities, ordered_bandwidths
+from skhpo.samplers.tpe._layout import layout_of
 from skhpo.samplers.tpe._parzen import ParzenEstimator
 from skhpo.space import Space
 
@@ -66,7 +67,7 @@ def estimator_of(
 ) -> ParzenEstimator:
     """The density of kernels with bandwidths sigma (d,) in the ordered columns."""
     b = leaving_probabilities(space, kernels.X)
-    bandwidths = np.where(np.array(space.kinds) == "categorical", b, sigma)
+    bandwidths = np.where(layout_of(space).is_ordered, sigma, b)
     w = np.append(kernels.w, prior_weight)
     return ParzenEstimator(space, kernels.X, np.broadcast_to(bandwidths, kernels.X.shape), w / w.sum())
 
