@@ -1,7 +1,8 @@
 """Regret of our samplers and of their peers: ``python -m benchmarks.samplers``.
 
 Runs what is missing, appends it to a file of JSON lines, then prints the tables and draws the curves. A run
-that is there is not repeated; a sampler of ours whose source has changed is another version, and is run anew.
+that is there, or in ``runs/``, is not repeated; a sampler of ours whose source has changed is another
+version, and is run anew.
 See README.md in this folder.
 """
 
@@ -10,12 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .peers import PEERS, base_of, peer_of
 from .report import Report, draw, print_by_task
-from .results import CHECKPOINTS, Key, Results
+from .results import CHECKPOINTS, Key, Results, keep, load_kept
 from .running import SamplerFailed, Workers
 from .tasks import halves, registry
 
@@ -62,6 +63,22 @@ def run_missing(results: Results, workers: Workers, todo: Sequence[Key]) -> None
             print(f"{i} of {len(todo)} runs, {time.monotonic() - start:.0f} s", flush=True)
 
 
+def _libraries_of(task: str) -> Mapping[str, str]:
+    return registry()[task](0).versions if task in registry() else {}
+
+
+def write_kept(results: Results, samplers: Sequence[str], versions: Mapping[str, str]) -> None:
+    """Write the runs of samplers into the folder that the repository keeps, those of one version of each."""
+    libraries: dict[str, str] = {}
+    for make in registry().values():
+        libraries |= make(0).versions
+    for sampler in samplers:
+        version = results.version_of(sampler, versions.get(sampler))
+        found = [record for record in results if (record.sampler, record.version) == (sampler, version)]
+        keep(found, libraries)
+        print(f"{sampler:<20}{version or 'no runs':<16}{len(found)} runs")
+
+
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.samplers", description=__doc__)
     parser.add_argument("--half", choices=["development", "held-out"], default="development")
@@ -88,6 +105,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, help="file for the curves, by default beside the results")
     parser.add_argument("--by-task", action="store_true", help="also print each task")
     parser.add_argument("--table", action="store_true", help="run nothing, print what is there")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="write all runs of the samplers into the folder runs/, run nothing",
+    )
     return parser.parse_args(arguments)
 
 
@@ -112,13 +134,16 @@ def main(given: Sequence[str] | None = None) -> None:
     samplers = list(PEERS) if "all" in arguments.samplers else list(dict.fromkeys(arguments.samplers))
     for sampler in samplers:
         peer_of(sampler)
-    results = Results(arguments.results)
+    results = Results(arguments.results, load_kept(_libraries_of))
     with Workers([sys.executable, *arguments.python]) as workers:
         versions = workers.versions
         versions |= {name: versions[base_of(name)] for name in samplers if base_of(name) in versions}
         installed = [sampler for sampler in samplers if sampler in versions]
         if absent := [sampler for sampler in samplers if sampler not in versions]:
             print(f"not installed, skipped: {', '.join(absent)}")
+        if arguments.keep:
+            write_kept(results, samplers, versions)
+            return
         if not arguments.table:
             tasks = list(dict.fromkeys(task for names in groups.values() for task in names))
             part, parts = (int(number) for number in arguments.shard.split("/"))

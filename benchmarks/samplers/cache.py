@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import sklearn
@@ -20,12 +21,12 @@ PATH = Path(os.environ.get("SKHPO_BENCH_CACHE", Path(__file__).parent / "evaluat
 
 
 @cache
-def versions_of(packages: tuple[str, ...]) -> str:
-    """What an evaluation depends on beside its parameters."""
+def versions_of(packages: tuple[str, ...]) -> Mapping[str, str]:
+    """What an evaluation depends on beside its parameters: versions by library."""
     # A module's own word: xgboost also comes as another distribution, xgboost-cpu.
     found = {"numpy": np.__version__, "scikit-learn": sklearn.__version__}
     found |= {package: import_module(package).__version__ for package in packages}
-    return " ".join(f"{package}={version}" for package, version in found.items())
+    return MappingProxyType(found)
 
 
 class Evaluations:
@@ -47,12 +48,13 @@ class Evaluations:
         problem: str,
         split: int,
         params: Params,
-        versions: str,
+        versions: Mapping[str, str],
         compute: Callable[[], np.ndarray],
     ) -> np.ndarray:
         """Losses (folds,), computed if they are not there."""
         # JSON writes floats so that they are read back exactly: equal keys are equal parameters.
-        said = json.dumps([problem, split, dict(sorted(params.items())), versions])
+        libraries = " ".join(f"{library}={version}" for library, version in versions.items())
+        said = json.dumps([problem, split, dict(sorted(params.items())), libraries])
         key = hashlib.blake2b(said.encode(), digest_size=16).digest()
         row = self._connection.execute("SELECT losses FROM evaluations WHERE key = ?", (key,)).fetchone()
         if row is not None:

@@ -12,14 +12,19 @@ from sklearn.datasets import (
     make_classification,
     make_moons,
 )
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesRegressor,
+    GradientBoostingRegressor,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
-from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, SGDClassifier
+from sklearn.feature_selection import SelectPercentile, f_regression
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import BayesianRidge, ElasticNet, LogisticRegression, Ridge, SGDClassifier
 from sklearn.metrics import roc_auc_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -152,8 +157,6 @@ SCALERS = {
 
 
 def knn(params: Params) -> BaseEstimator:
-    from sklearn.decomposition import PCA
-
     given = dict(params)
     reduce = PCA(given.pop("n_components"), svd_solver="full")
     return make_pipeline(SCALERS[given.pop("scaler")], reduce, KNeighborsClassifier(**given))
@@ -165,6 +168,40 @@ def sgd(params: Params) -> BaseEstimator:
 
 def tree(params: Params) -> BaseEstimator:
     return DecisionTreeClassifier(**params, random_state=0)
+
+
+def gradient_boosting(params: Params) -> BaseEstimator:
+    return GradientBoostingRegressor(**params, random_state=0)
+
+
+def kernel_ridge(params: Params) -> BaseEstimator:
+    return make_pipeline(StandardScaler(), KernelRidge(**params))
+
+
+def selected(params: Params) -> BaseEstimator:
+    """Products of columns, those of them that correlate with the target, and a Bayesian ridge."""
+    given = dict(params)
+    products = PolynomialFeatures(
+        given.pop("degree"), interaction_only=given.pop("interaction_only"), include_bias=False
+    )
+    selection = SelectPercentile(f_regression, percentile=given.pop("percentile"))
+    return make_pipeline(
+        StandardScaler(), products, StandardScaler(), selection, BayesianRidge(**given, max_iter=100)
+    )
+
+
+GENERATIVE: dict[str, Callable[..., BaseEstimator]] = {
+    # Whatever the scale of the columns: what is small is regularised and no error.
+    "quadratic": partial(QuadraticDiscriminantAnalysis, tol=0.0),
+    "naive": GaussianNB,
+    "linear": partial(LinearDiscriminantAnalysis, solver="lsqr"),
+}
+
+
+def generative(params: Params) -> BaseEstimator:
+    name = params["model"]
+    reduce = PCA(params["n_components"], whiten=params["whiten"], svd_solver="full")
+    return make_pipeline(SCALERS[params["scaler"]], reduce, GENERATIVE[name](**_split(params, name)))
 
 
 CLASSIFIERS: dict[str, Callable[..., BaseEstimator]] = {

@@ -14,7 +14,7 @@ normalised regret of 1 is, and of a long search, which says what 0 is.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property, partial
 from pathlib import Path
 
@@ -85,11 +85,14 @@ class ModelTask(Task):
     def is_noisy(self) -> bool:
         return self.problem.reshuffled
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return versions_of(self.problem.packages)
+
     def fold_losses(self, params: Params, split: int = 0) -> np.ndarray:
         """Losses (folds,) of the parameters on one partition of the data."""
         compute = partial(_fit_folds, self.problem, params, split)
-        versions = versions_of(self.problem.packages)
-        return _evaluations().get(self.problem.name, split, params, versions, compute)
+        return _evaluations().get(self.problem.name, split, params, self.versions, compute)
 
     def repeated_fold_losses(self, params: Params) -> np.ndarray:
         """Losses (splits, folds) whose mean is the truth."""

@@ -1,16 +1,24 @@
-"""What has been run: JSON lines that are only ever appended."""
+"""What has been run: JSON lines that are only ever appended, and those that the repository keeps.
+
+A peer's runs cost hours and are the same on every machine, so ``runs/`` has them, a compressed file for each
+sampler. A run of a real task is what it is only with the libraries that it was evaluated with, whose versions
+head the file; with others it does not count.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+
+KEPT = Path(__file__).parent / "runs"
 
 CHECKPOINTS = (25, 50, 100, 300)
 Key: TypeAlias = tuple[str, str, str, int, int]
@@ -54,19 +62,38 @@ class Record:
             trace[k:] = truth
         return trace
 
+    def as_line(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":")) + "\n"
+
+    @classmethod
+    def of_line(cls, line: str) -> Record:
+        given = json.loads(line)
+        given["seconds"] = {int(n): seconds for n, seconds in given["seconds"].items()}
+        given["steps"] = [(int(k), float(truth)) for k, truth in given["steps"]]
+        return cls(**given)
+
 
 class Results:
     """Records in a file; of equal runs the first one counts.
 
     Several processes may append to the file at once: each line is one write.
+
+    Parameters
+    ----------
+    path : Path
+        Of JSON lines, there or not.
+    kept : iterable of Record
+        Runs that were made elsewhere.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: Iterable[Record] = ()) -> None:
         self._path = path
         self._records: dict[Key, Record] = {}
+        for record in kept:
+            self._keep(record)
         if path.exists():
             for line in path.read_text().splitlines():
-                self._keep(_read(line))
+                self._keep(Record.of_line(line))
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._records.values())
@@ -76,10 +103,9 @@ class Results:
 
     def append(self, record: Record) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(record), separators=(",", ":")) + "\n"
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, line.encode())
+            os.write(file, record.as_line().encode())
         finally:
             os.close(file)
         self._keep(record)
@@ -99,8 +125,34 @@ class Results:
         )
 
 
-def _read(line: str) -> Record:
-    given = json.loads(line)
-    given["seconds"] = {int(n): seconds for n, seconds in given["seconds"].items()}
-    given["steps"] = [(int(k), float(truth)) for k, truth in given["steps"]]
-    return Record(**given)
+def load_kept(versions_of: Callable[[str], Mapping[str, str]], folder: Path = KEPT) -> Iterator[Record]:
+    """Records of a folder that count with the libraries of this environment.
+
+    Parameters
+    ----------
+    versions_of : callable
+        Maps a task's name to the versions of the libraries that its truths depend on.
+    folder : Path
+    """
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt") as file:
+            evaluated_with = json.loads(file.readline())
+            for line in file:
+                record = Record.of_line(line)
+                if versions_of(record.task).items() <= evaluated_with.items():
+                    yield record
+
+
+def keep(records: Iterable[Record], evaluated_with: Mapping[str, str], folder: Path = KEPT) -> None:
+    """Write records into a folder, a file for each sampler in place of the one that is there.
+
+    The same records are the same bytes, in whichever order they were made.
+    """
+    by_sampler: dict[str, list[Record]] = {}
+    for record in records:
+        by_sampler.setdefault(record.sampler, []).append(record)
+    folder.mkdir(parents=True, exist_ok=True)
+    for sampler, found in by_sampler.items():
+        lines = [record.as_line() for record in sorted(found, key=lambda record: record.key)]
+        text = json.dumps(dict(sorted(evaluated_with.items()))) + "\n" + "".join(lines)
+        (folder / f"{sampler}.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))

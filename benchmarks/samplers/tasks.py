@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -62,6 +62,11 @@ class Task(ABC):
     @property
     @abstractmethod
     def is_noisy(self) -> bool: ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the libraries that a truth depends on."""
+        return {}
 
     @abstractmethod
     def truth(self, params: Params) -> float: ...

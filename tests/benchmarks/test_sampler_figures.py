@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.samplers import aggregate
+from benchmarks.samplers import aggregate, gp_variants, tpe_variants
 from benchmarks.samplers.__main__ import missing
-from benchmarks.samplers.ablation import VARIANTS
-from benchmarks.samplers.peers import PEERS, peer_of
+from benchmarks.samplers.peers import PEERS, base_of, peer_of
 from benchmarks.samplers.report import Report
-from benchmarks.samplers.results import Record, Results
+from benchmarks.samplers.results import Record, Results, keep, load_kept
 from benchmarks.samplers.running import SamplerFailed, Workers
 from benchmarks.samplers.tasks import registry
 
@@ -182,11 +181,51 @@ def test_only_ours_take_options():
         peer_of("optuna-tpe:n_startup=5")
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS))
+@pytest.mark.parametrize(
+    "variant",
+    [f"tpe:variant={name}" for name in sorted(tpe_variants.VARIANTS)]
+    + [f"gp:variant={name}" for name in sorted(gp_variants.VARIANTS)],
+)
 def test_each_variant_of_the_ablation_is_another_sampler(workers, variant):
     tasks = [registry()[name](1) for name in ("integers", "conditional")]
     plain, other = (
         [workers.run("", task, name, 30, is_noisy=False).steps for task in tasks]
-        for name in ("tpe", f"tpe:variant={variant}")
+        for name in (base_of(variant), variant)
     )
     assert plain != other
+
+
+# -- runs that the repository keeps ---------------------------------------------------------------
+
+
+def kept_records():
+    return [
+        Record("branin", "gp", "abc", 0, 5, 5, [(0, 2.5), (3, 1.25)], {5: 0.1}),
+        Record("svc-cancer", "gp", "abc", 1, 5, 5, [(0, 0.5)], {5: 0.2}),
+        Record("branin", "tpe", "def", 0, 5, 5, [(1, 3.0)], {5: 0.3}),
+    ]
+
+
+def libraries_of(task):
+    return {"scikit-learn": "1.9"} if task == "svc-cancer" else {}
+
+
+def test_kept_runs_come_back_and_are_not_missing(tmp_path):
+    keep(kept_records(), {"scikit-learn": "1.9", "numpy": "2.4"}, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gp.jsonl.gz", "tpe.jsonl.gz"]
+    results = Results(tmp_path / "none.jsonl", load_kept(libraries_of, tmp_path))
+    assert sorted(results, key=lambda record: record.key) == sorted(kept_records(), key=lambda r: r.key)
+    assert kept_records()[0].key in results
+
+
+def test_a_real_task_of_other_libraries_does_not_count(tmp_path):
+    keep(kept_records(), {"scikit-learn": "1.8", "numpy": "2.4"}, tmp_path)
+    assert {record.task for record in load_kept(libraries_of, tmp_path)} == {"branin"}
+
+
+def test_the_same_runs_are_the_same_bytes(tmp_path):
+    for name, records in (("a", kept_records()), ("b", kept_records()[::-1])):
+        keep(records, {"numpy": "2.4"}, tmp_path / name)
+    for sampler in ("gp", "tpe"):
+        first, second = (tmp_path / name / f"{sampler}.jsonl.gz" for name in "ab")
+        assert first.read_bytes() == second.read_bytes()

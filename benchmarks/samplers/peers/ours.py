@@ -64,7 +64,7 @@ def _sampler_of(name: str) -> Sampler:
     given = dict(option.split("=") for option in options.split(",")) if options else {}
     kind = type(make_sampler(base))
     if variant := given.pop("variant", None):
-        kind = import_module("benchmarks.samplers.ablation").VARIANTS[variant]
+        kind = import_module(f"benchmarks.samplers.{base}_variants").VARIANTS[variant]
     return kind(**{key: literal_eval(value) for key, value in given.items()})
 
 

@@ -1,0 +1,417 @@
+"""Variants of the Gaussian process that are no options: what each of its parts is worth.
+
+A class here is a variant by its name in ``VARIANTS``, "gp:variant=matern32". The version of a result is that
+of the sampler's source alone: a class that is edited needs a new name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from skhpo.samplers.gp import GPSampler, _fit, _posterior, _sampler, _transforms
+from skhpo.samplers.gp._acquisition import Acquisition
+from skhpo.samplers.gp._embedding import Embedding
+from skhpo.samplers.gp._fit import Hyperparameters, LogNormalPrior, MapObjective
+from skhpo.samplers.gp._kernel import matern52, squared_distances
+from skhpo.samplers.gp._observations import Observations
+from skhpo.samplers.gp._posterior import Posterior
+from skhpo.samplers.gp._transforms import targets
+from skhpo.space import Space
+
+
+@dataclass(eq=False)
+class Patched(GPSampler):
+    """Some functions of the sampler's modules are others while it works."""
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        return []
+
+    @contextmanager
+    def _patched(self) -> Iterator[None]:
+        applied = [mock.patch.object(*patch) for patch in self._patches()]
+        for patch in applied:
+            patch.start()
+        try:
+            yield
+        finally:
+            for patch in reversed(applied):
+                patch.stop()
+
+    def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        with self._patched():
+            return super()._propose(n, pending, rng)
+
+
+def _matern32(R2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rasmussen & Williams 2006, eq. 4.17, and its derivative by r^2."""
+    root3_r = np.sqrt(3.0 * R2)
+    decay = np.exp(-root3_r)
+    return (1.0 + root3_r) * decay, -1.5 * decay
+
+
+class Matern32(Patched):
+    """Matern-3/2, as in HEBO."""
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        return [(_fit, "matern52", _matern32), (_posterior, "matern52", _matern32)]
+
+
+class NoCap(Patched):
+    """Bad losses are not drawn in; Yeo-Johnson where it is likelier."""
+
+    def _data(self, n: int) -> Observations:
+        with mock.patch("skhpo.samplers.gp._observations.capped", lambda loss, n: loss):
+            return super()._data(n)
+
+
+class CapOnly(Patched):
+    """Bad losses are drawn in, and no power is tried."""
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        same = lambda z: (z, -np.inf)  # noqa: E731
+        return [(_transforms, "power_transformed", same)]
+
+
+class Prior(GPSampler):
+    """Another prior on the hyperparameters."""
+
+    length: tuple[float, float] | None = None
+    scaled = True
+    noise: tuple[float, float] | None = None
+    signal: tuple[float, float] | None = None
+
+    def _model(self, *, budget: bool) -> None:
+        super()._model(budget=budget)
+        d = self.space.d
+        mean, sd = self._prior.mean.copy(), self._prior.sd.copy()
+        if self.length is not None:
+            mean[:d] = self.length[0] + (0.5 * math.log(d) if self.scaled else 0.0)
+            sd[:d] = self.length[1]
+        if self.noise is not None:
+            mean[-1], sd[-1] = self.noise
+        if self.signal is not None:
+            mean[-2], sd[-2] = self.signal
+        self._prior = LogNormalPrior(mean, sd)
+        self._theta = dict.fromkeys((False, True), self._prior.mean)
+
+
+class ShortLengths(Prior):
+    """Lengths do not grow with the dimension."""
+
+    length, scaled = (0.0, math.sqrt(3.0)), False
+
+
+class HalfLengths(Prior):
+    """Lengths of half of the range, a factor of e either way."""
+
+    length, scaled = (math.log(0.5), 1.0), False
+
+
+class NarrowLengths(Prior):
+    """As they are, with a narrower prior."""
+
+    length = (0.0, 1.0)
+
+
+class LowLengths(Prior):
+    """Half as long, with a narrower prior."""
+
+    length = (math.log(0.5), 1.0)
+
+
+class TightLengths(Prior):
+    """Lengths from a half to two, whatever the dimension: no column is soon taken to do nothing."""
+
+    length, scaled = (0.0, 0.7), False
+
+
+class MoreNoise(Prior):
+    """A noise variance of 1e-3, a factor of e^2 either way."""
+
+    noise = (math.log(1e-3), 2.0)
+
+
+class NoNoise(Prior):
+    """Hardly any noise."""
+
+    noise = (math.log(1e-6), 1.0)
+
+
+class LargeSignal(Prior):
+    """A signal of four times the variance."""
+
+    signal = (math.log(4.0), 1.0)
+
+
+class Drawn(GPSampler):
+    """Each proposal is by hyperparameters drawn from Laplace's approximation of their posterior."""
+
+    spread = 1.0
+
+    def _start(self) -> None:
+        super()._start()
+        self._roots: dict[bool, np.ndarray] = {}
+
+    def _fit(self, seen: Observations, *, afresh: bool) -> None:
+        super()._fit(seen, afresh=afresh)
+        which = self._transforms
+        theta = self._theta[which]
+        y, _ = targets(seen.loss, transform=which)
+        self._roots[which] = np.zeros((len(theta), len(theta)))
+        if np.ptp(y) == 0.0:
+            return
+        objective = MapObjective(self._embedding, seen.Phi, y, self._prior)
+        h = 1e-3
+        H = np.array([
+            (objective(theta + h * e)[1] - objective(theta - h * e)[1]) / (2 * h) for e in np.eye(len(theta))
+        ])  # fmt: skip
+        values, vectors = np.linalg.eigh(0.5 * (H + H.T))
+        values = np.maximum(np.where(np.isfinite(values), values, 1e6), 1.0 / self._prior.sd.max() ** 2)
+        self._roots[which] = vectors / np.sqrt(values)
+
+    def _posterior(self) -> Posterior:
+        n = len(self.history)
+        self._refit(n)
+        which = self._transforms
+        root = self._roots[which]
+        z = np.random.default_rng([self.seed, self.n_asked, 7]).standard_normal(len(root))
+        kept = self._theta[which]
+        self._theta[which] = kept + self.spread * root @ z
+        try:
+            return super()._posterior()
+        finally:
+            self._theta[which] = kept
+
+
+class HalfDrawn(Drawn):
+    spread = 0.5
+
+
+class Interleaved(GPSampler):
+    """Every fifth proposal is a point of the Sobol sequence."""
+
+    def _propose(self, n: int, pending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.n_asked >= self.n_startup and self.n_asked % 5 == 4:
+            return self.space.canonical(self._design.points(self.n_asked, n))
+        return super()._propose(n, pending, rng)
+
+
+class _WarpedEmbedding(Embedding):
+    """Ordered columns that are always there are bent by w(x) = 1 - (1 - x^a)^b first (Kumaraswamy)."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(space)
+        self.a = self.b = np.ones(len(self._lines))
+        self.is_plain = False
+
+    def bent(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """w and its derivatives by x, log a and log b, at positions (n, lines)."""
+        x = np.clip(x, 1e-6, 1.0 - 1e-6)
+        a, b = self.a, self.b
+        power = x**a
+        rest = 1.0 - power
+        w = 1.0 - rest**b
+        by_power = b * rest ** (b - 1.0)
+        by_a = by_power * power * np.log(x) * a
+        by_b = -(rest**b) * np.log(np.maximum(rest, 1e-300)) * b
+        return w, by_power * a * x ** (a - 1.0), by_a, by_b
+
+    def features(self, X: np.ndarray) -> np.ndarray:
+        Phi = super().features(X)
+        if not self.is_plain:
+            Phi[:, self._line_features] = self.bent(X[:, self._line_columns])[0] - 0.5
+        return Phi
+
+    def pull_back(self, X: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        result = super().pull_back(X, gradient)
+        result[:, self._line_columns] *= self.bent(X[:, self._line_columns])[1]
+        return result
+
+
+class Warped(GPSampler):
+    """Kumaraswamy's warping of the ordered columns, fitted with the rest, as in HEBO."""
+
+    width = 0.75**0.5
+
+    def _model(self, *, budget: bool) -> None:
+        super()._model(budget=budget)
+        self._embedding = _WarpedEmbedding(self.space)
+        self._bends = dict.fromkeys((False, True), np.zeros(2 * len(self._embedding._lines)))
+
+    def _fit(self, seen: Observations, *, afresh: bool) -> None:
+        embedding, prior = self._embedding, self._prior
+        x = seen.Phi[:, embedding._line_features] + 0.5
+        n_theta, n_lines = len(prior.mean), len(embedding._lines)
+
+        def objective_of(y: np.ndarray):
+            def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
+                theta, bends = z[:n_theta], z[n_theta:]
+                embedding.a, embedding.b = np.exp(bends[:n_lines]), np.exp(bends[n_lines:])
+                w, _, by_a, by_b = embedding.bent(x)
+                Phi = seen.Phi.copy()
+                Phi[:, embedding._line_features] = w - 0.5
+                value, gradient, by_features = _value_and_gradients(embedding, Phi, y, prior, theta)
+                by_features = by_features[:, embedding._line_features]
+                by_bends = np.concatenate(
+                    [(by_features * by_a).sum(axis=0), (by_features * by_b).sum(axis=0)]
+                )
+                scaled = bends / self.width
+                return value + 0.5 * scaled @ scaled, np.concatenate(
+                    [gradient, by_bends + scaled / self.width]
+                )
+
+            return objective
+
+        wide = LogNormalPrior(
+            np.append(prior.mean, np.zeros(2 * n_lines)),
+            np.append(prior.sd, np.full(2 * n_lines, self.width / 2)),
+        )
+        least, self._transforms = np.inf, False
+        for transforms in (False, True) if self.transform else (False,):
+            y, log_jacobian = targets(seen.loss, transform=transforms)
+            if np.ptp(y) == 0.0:
+                self._theta[transforms] = prior.mean
+                continue
+            starts = prior.starts() if afresh else [self._theta[transforms]]
+            bends = np.zeros(2 * n_lines) if afresh else self._bends[transforms]
+            found, value = _fit.fit(objective_of(y), [np.append(start, bends) for start in starts], wide)
+            self._theta[transforms], self._bends[transforms] = found[:n_theta], found[n_theta:]
+            if value - log_jacobian < least:
+                least, self._transforms = value - log_jacobian, transforms
+
+    def _refit(self, n: int) -> None:
+        self._embedding.is_plain = True
+        super()._refit(n)
+        self._embedding.is_plain = False
+        bends = self._bends[self._transforms]
+        half = len(bends) // 2
+        self._embedding.a, self._embedding.b = np.exp(bends[:half]), np.exp(bends[half:])
+
+
+class LittleWarped(Warped):
+    """The same with a narrower prior on the exponents."""
+
+    width = 0.4
+
+
+class TightWarped(Warped, TightLengths):
+    """Warping and tight lengths together."""
+
+
+class NoCapWarped(Warped, NoCap):
+    """Warping, and bad losses are not drawn in."""
+
+
+def _value_and_gradients(
+    embedding: Embedding, Phi: np.ndarray, y: np.ndarray, prior: LogNormalPrior, theta: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The MAP objective with its gradients by theta and by the features (n, F)."""
+    value, gradient = MapObjective(embedding, Phi, y, prior)(theta)
+    if not np.isfinite(value):
+        return value, gradient, np.zeros_like(Phi)
+    hyper = Hyperparameters.from_theta(theta)
+    w = hyper.lengths[embedding.owner] ** -2.0
+    M, dM = matern52(squared_distances(Phi, Phi, w))
+    K = hyper.signal * M + _fit.MEAN_VARIANCE
+    K.flat[:: len(y) + 1] += hyper.noise
+    inverse = np.linalg.inv(K)
+    alpha = inverse @ y
+    S = 0.5 * (inverse - np.outer(alpha, alpha)) * dM * hyper.signal
+    return value, gradient, 4.0 * w * (Phi * S.sum(axis=1)[:, None] - S @ Phi)
+
+
+@dataclass(frozen=True)
+class _Within(Acquisition):
+    """An acquisition function that has next to no value outside of a box of the ordered columns."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def _outside(self, X: np.ndarray) -> np.ndarray:
+        return ((X < self.low) | (X > self.high)).any(axis=1)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return np.where(self._outside(X), -1e30, super().__call__(X))
+
+    def with_gradient(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, gradient = super().with_gradient(X)
+        outside = self._outside(X)
+        return np.where(outside, -1e30, value), np.where(outside[:, None], 0.0, gradient)
+
+
+class TrustRegion(Patched):
+    """A box around the best point that grows with successes and shrinks with failures, as in TuRBO-1.
+
+    Its sides are as long as the length scales among each other; when it has shrunk to nothing it starts anew.
+    """
+
+    largest, smallest, n_successes = 0.8, 0.5**7, 3
+
+    def _side(self) -> float:
+        side, best, good, bad = self.largest, np.inf, 0, 0
+        for i, loss in enumerate(self.history.loss):
+            if i < self.n_startup:
+                best = np.fmin(best, loss)
+                continue
+            if loss < best:
+                best, good, bad = loss, good + 1, 0
+            else:
+                good, bad = 0, bad + 1
+            if good == self.n_successes:
+                side, good = min(2.0 * side, self.largest), 0
+            elif bad == max(4, self.space.d):
+                side, bad = 0.5 * side, 0
+            if side < self.smallest:
+                side = self.largest
+        return side
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        def within(embedding: Embedding, posterior: Posterior, utility: Any) -> Acquisition:
+            ordered = np.array(self.space.kinds) != "categorical"
+            lengths = np.minimum(posterior.hyper.lengths[: self.space.d], 10.0)
+            sides = (
+                self._side() * lengths / np.exp(np.log(lengths[ordered]).mean()) if ordered.any() else lengths
+            )
+            centre = self.history.X[np.nanargmin(self.history.loss)]
+            reach = np.where(ordered & ~np.isnan(centre), 0.5 * np.maximum(sides, 1e-3), 2.0)
+            centre = np.where(np.isnan(centre), 0.5, centre)
+            return _Within(embedding, posterior, utility, centre - reach, centre + reach)
+
+        return [(_sampler, "Acquisition", within)]
+
+
+VARIANTS: dict[str, type[GPSampler]] = {
+    "matern32": Matern32,
+    "no-cap": NoCap,
+    "cap-only": CapOnly,
+    "short-lengths": ShortLengths,
+    "half-lengths": HalfLengths,
+    "narrow-lengths": NarrowLengths,
+    "low-lengths": LowLengths,
+    "tight-lengths": TightLengths,
+    "more-noise": MoreNoise,
+    "no-noise": NoNoise,
+    "large-signal": LargeSignal,
+    "drawn": Drawn,
+    "half-drawn": HalfDrawn,
+    "interleaved": Interleaved,
+    "warped": Warped,
+    "little-warped": LittleWarped,
+    "tight-warped": TightWarped,
+    "no-cap-warped": NoCapWarped,
+    "trust-region": TrustRegion,
+}
+ROWS = (
+    "optuna-gp",
+    "gp:n_startup=6",
+    "gp:n_startup=15",
+    "gp:transform=False",
+    *(f"gp:variant={name}" for name in VARIANTS),
+)
