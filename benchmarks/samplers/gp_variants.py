@@ -18,12 +18,10 @@ import numpy as np
 from skhpo.samplers.gp import GPSampler, _fit, _posterior, _sampler, _transforms
 from skhpo.samplers.gp._acquisition import Acquisition
 from skhpo.samplers.gp._embedding import Embedding
-from skhpo.samplers.gp._fit import Hyperparameters, LogNormalPrior, MapObjective
-from skhpo.samplers.gp._kernel import matern52, squared_distances
+from skhpo.samplers.gp._fit import LogNormalPrior, MapObjective
 from skhpo.samplers.gp._observations import Observations
 from skhpo.samplers.gp._posterior import Posterior
 from skhpo.samplers.gp._transforms import targets
-from skhpo.space import Space
 
 
 @dataclass(eq=False)
@@ -86,6 +84,7 @@ class Prior(GPSampler):
     scaled = True
     noise: tuple[float, float] | None = None
     signal: tuple[float, float] | None = None
+    bend: tuple[float, float] | None = None
 
     def _model(self, *, budget: bool) -> None:
         super()._model(budget=budget)
@@ -98,36 +97,26 @@ class Prior(GPSampler):
             mean[-1], sd[-1] = self.noise
         if self.signal is not None:
             mean[-2], sd[-2] = self.signal
+        if self.bend is not None:
+            mean[self._embedding.n_columns : -2], sd[self._embedding.n_columns : -2] = self.bend
         self._prior = LogNormalPrior(mean, sd)
         self._theta = dict.fromkeys((False, True), self._prior.mean)
 
 
+class WideLengths(Prior):
+    """Lengths 2.5 times as long, a factor of 6 either way: columns are soon taken to do nothing."""
+
+    length = (0.0, math.sqrt(3.0))
+
+
 class ShortLengths(Prior):
-    """Lengths do not grow with the dimension."""
+    """Half as long."""
 
-    length, scaled = (0.0, math.sqrt(3.0)), False
-
-
-class HalfLengths(Prior):
-    """Lengths of half of the range, a factor of e either way."""
-
-    length, scaled = (math.log(0.5), 1.0), False
+    length = (-0.9 - math.log(2.0), 0.7)
 
 
-class NarrowLengths(Prior):
-    """As they are, with a narrower prior."""
-
-    length = (0.0, 1.0)
-
-
-class LowLengths(Prior):
-    """Half as long, with a narrower prior."""
-
-    length = (math.log(0.5), 1.0)
-
-
-class TightLengths(Prior):
-    """Lengths from a half to two, whatever the dimension: no column is soon taken to do nothing."""
+class FlatLengths(Prior):
+    """As long in many dimensions as in one."""
 
     length, scaled = (0.0, 0.7), False
 
@@ -148,6 +137,12 @@ class LargeSignal(Prior):
     """A signal of four times the variance."""
 
     signal = (math.log(4.0), 1.0)
+
+
+class LittleBends(Prior):
+    """Exponents nearer to 1."""
+
+    bend = (0.0, 0.4)
 
 
 class Drawn(GPSampler):
@@ -201,130 +196,6 @@ class Interleaved(GPSampler):
         if self.n_asked >= self.n_startup and self.n_asked % 5 == 4:
             return self.space.canonical(self._design.points(self.n_asked, n))
         return super()._propose(n, pending, rng)
-
-
-class _WarpedEmbedding(Embedding):
-    """Ordered columns that are always there are bent by w(x) = 1 - (1 - x^a)^b first (Kumaraswamy)."""
-
-    def __init__(self, space: Space) -> None:
-        super().__init__(space)
-        self.a = self.b = np.ones(len(self._lines))
-        self.is_plain = False
-
-    def bent(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """w and its derivatives by x, log a and log b, at positions (n, lines)."""
-        x = np.clip(x, 1e-6, 1.0 - 1e-6)
-        a, b = self.a, self.b
-        power = x**a
-        rest = 1.0 - power
-        w = 1.0 - rest**b
-        by_power = b * rest ** (b - 1.0)
-        by_a = by_power * power * np.log(x) * a
-        by_b = -(rest**b) * np.log(np.maximum(rest, 1e-300)) * b
-        return w, by_power * a * x ** (a - 1.0), by_a, by_b
-
-    def features(self, X: np.ndarray) -> np.ndarray:
-        Phi = super().features(X)
-        if not self.is_plain:
-            Phi[:, self._line_features] = self.bent(X[:, self._line_columns])[0] - 0.5
-        return Phi
-
-    def pull_back(self, X: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        result = super().pull_back(X, gradient)
-        result[:, self._line_columns] *= self.bent(X[:, self._line_columns])[1]
-        return result
-
-
-class Warped(GPSampler):
-    """Kumaraswamy's warping of the ordered columns, fitted with the rest, as in HEBO."""
-
-    width = 0.75**0.5
-
-    def _model(self, *, budget: bool) -> None:
-        super()._model(budget=budget)
-        self._embedding = _WarpedEmbedding(self.space)
-        self._bends = dict.fromkeys((False, True), np.zeros(2 * len(self._embedding._lines)))
-
-    def _fit(self, seen: Observations, *, afresh: bool) -> None:
-        embedding, prior = self._embedding, self._prior
-        x = seen.Phi[:, embedding._line_features] + 0.5
-        n_theta, n_lines = len(prior.mean), len(embedding._lines)
-
-        def objective_of(y: np.ndarray):
-            def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
-                theta, bends = z[:n_theta], z[n_theta:]
-                embedding.a, embedding.b = np.exp(bends[:n_lines]), np.exp(bends[n_lines:])
-                w, _, by_a, by_b = embedding.bent(x)
-                Phi = seen.Phi.copy()
-                Phi[:, embedding._line_features] = w - 0.5
-                value, gradient, by_features = _value_and_gradients(embedding, Phi, y, prior, theta)
-                by_features = by_features[:, embedding._line_features]
-                by_bends = np.concatenate(
-                    [(by_features * by_a).sum(axis=0), (by_features * by_b).sum(axis=0)]
-                )
-                scaled = bends / self.width
-                return value + 0.5 * scaled @ scaled, np.concatenate(
-                    [gradient, by_bends + scaled / self.width]
-                )
-
-            return objective
-
-        wide = LogNormalPrior(
-            np.append(prior.mean, np.zeros(2 * n_lines)),
-            np.append(prior.sd, np.full(2 * n_lines, self.width / 2)),
-        )
-        least, self._transforms = np.inf, False
-        for transforms in (False, True) if self.transform else (False,):
-            y, log_jacobian = targets(seen.loss, transform=transforms)
-            if np.ptp(y) == 0.0:
-                self._theta[transforms] = prior.mean
-                continue
-            starts = prior.starts() if afresh else [self._theta[transforms]]
-            bends = np.zeros(2 * n_lines) if afresh else self._bends[transforms]
-            found, value = _fit.fit(objective_of(y), [np.append(start, bends) for start in starts], wide)
-            self._theta[transforms], self._bends[transforms] = found[:n_theta], found[n_theta:]
-            if value - log_jacobian < least:
-                least, self._transforms = value - log_jacobian, transforms
-
-    def _refit(self, n: int) -> None:
-        self._embedding.is_plain = True
-        super()._refit(n)
-        self._embedding.is_plain = False
-        bends = self._bends[self._transforms]
-        half = len(bends) // 2
-        self._embedding.a, self._embedding.b = np.exp(bends[:half]), np.exp(bends[half:])
-
-
-class LittleWarped(Warped):
-    """The same with a narrower prior on the exponents."""
-
-    width = 0.4
-
-
-class TightWarped(Warped, TightLengths):
-    """Warping and tight lengths together."""
-
-
-class NoCapWarped(Warped, NoCap):
-    """Warping, and bad losses are not drawn in."""
-
-
-def _value_and_gradients(
-    embedding: Embedding, Phi: np.ndarray, y: np.ndarray, prior: LogNormalPrior, theta: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The MAP objective with its gradients by theta and by the features (n, F)."""
-    value, gradient = MapObjective(embedding, Phi, y, prior)(theta)
-    if not np.isfinite(value):
-        return value, gradient, np.zeros_like(Phi)
-    hyper = Hyperparameters.from_theta(theta)
-    w = hyper.lengths[embedding.owner] ** -2.0
-    M, dM = matern52(squared_distances(Phi, Phi, w))
-    K = hyper.signal * M + _fit.MEAN_VARIANCE
-    K.flat[:: len(y) + 1] += hyper.noise
-    inverse = np.linalg.inv(K)
-    alpha = inverse @ y
-    S = 0.5 * (inverse - np.outer(alpha, alpha)) * dM * hyper.signal
-    return value, gradient, 4.0 * w * (Phi * S.sum(axis=1)[:, None] - S @ Phi)
 
 
 @dataclass(frozen=True)
@@ -391,21 +262,16 @@ VARIANTS: dict[str, type[GPSampler]] = {
     "matern32": Matern32,
     "no-cap": NoCap,
     "cap-only": CapOnly,
+    "wide-lengths": WideLengths,
     "short-lengths": ShortLengths,
-    "half-lengths": HalfLengths,
-    "narrow-lengths": NarrowLengths,
-    "low-lengths": LowLengths,
-    "tight-lengths": TightLengths,
+    "flat-lengths": FlatLengths,
     "more-noise": MoreNoise,
     "no-noise": NoNoise,
     "large-signal": LargeSignal,
+    "little-bends": LittleBends,
     "drawn": Drawn,
     "half-drawn": HalfDrawn,
     "interleaved": Interleaved,
-    "warped": Warped,
-    "little-warped": LittleWarped,
-    "tight-warped": TightWarped,
-    "no-cap-warped": NoCapWarped,
     "trust-region": TrustRegion,
 }
 ROWS = (
@@ -413,5 +279,6 @@ ROWS = (
     "gp:n_startup=6",
     "gp:n_startup=15",
     "gp:transform=False",
+    "gp:warp=False",
     *(f"gp:variant={name}" for name in VARIANTS),
 )

@@ -8,6 +8,7 @@ from scipy.special import kv
 
 from skhpo.samplers.gp import _acquisition
 from skhpo.samplers.gp._acquisition import Acquisition, log_h
+from skhpo.samplers.gp._bending import bend, by_bends, slope
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import (
     MEAN_VARIANCE,
@@ -36,6 +37,8 @@ SPACE = Space(
 """A mixed and conditional space; column 3 is a circle of the embedding, 4 has an inactive level."""
 
 THETA = np.log([0.9, 0.4, 1.3, 0.7, 2.0, 1.7, 0.01])
+BENT = np.concatenate([THETA[:5], np.log([0.6, 1.9, 0.5, 2.2, 0.8, 1.4]), THETA[5:]])
+"""The same with exponents: the columns x, n and C are bent."""
 
 
 def points(n, seed=0):
@@ -53,9 +56,18 @@ def distance2(a, b, j):
     return (2.0 * np.sin(0.5 * (a - b))) ** 2 if j == 3 else (a - b) ** 2
 
 
+def bent_by_hand(X, hyper):
+    X = X.copy()
+    for i, j in enumerate((1, 2, 3) if hyper.bends.size else ()):
+        a, b = np.exp(hyper.bends[:, i])
+        X[:, j] = 1.0 - (1.0 - X[:, j] ** a) ** b
+    return X
+
+
 def dense_kernel(A, B, hyper):
     """Rasmussen & Williams eq. 4.14 with nu = 5/2, by Bessel functions, plus the constant mean's variance."""
     K = np.empty((len(A), len(B)))
+    A, B = bent_by_hand(A, hyper), bent_by_hand(B, hyper)
     for i, a in enumerate(A):
         for k, b in enumerate(B):
             r2 = sum(distance2(a[j], b[j], j) / hyper.lengths[j] ** 2 for j in range(SPACE.d))
@@ -64,12 +76,12 @@ def dense_kernel(A, B, hyper):
     return hyper.signal * K + MEAN_VARIANCE
 
 
-@pytest.fixture
-def model():
+@pytest.fixture(params=["straight", "bent"])
+def model(request):
     X = points(14)
     y = np.random.default_rng(1).standard_normal(14)
     embedding = Embedding(SPACE)
-    hyper = Hyperparameters.from_theta(THETA)
+    hyper = Hyperparameters.from_theta(BENT if request.param == "bent" else THETA, SPACE.d)
     return X, y, embedding, hyper, Posterior(embedding, hyper, embedding.features(X), y[:, None])
 
 
@@ -81,10 +93,14 @@ def test_posterior_against_the_textbook(model):
     mean = k @ np.linalg.inv(K) @ y  # R&W eq. 2.23
     covariance = dense_kernel(Q, Q, hyper) - k @ np.linalg.inv(K) @ k.T  # eq. 2.24
     mu, sigma = posterior(embedding.features(Q))
-    np.testing.assert_allclose(mu[:, 0], mean, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(sigma**2, covariance.diagonal(), rtol=1e-9)
+    # Positions are kept 1e-6 from the edges before they are bent.
+    rtol, atol = (1e-4, 1e-5) if hyper.is_bent else (1e-9, 1e-12)
+    np.testing.assert_allclose(mu[:, 0], mean, rtol=rtol, atol=atol)
+    np.testing.assert_allclose(sigma**2, covariance.diagonal(), rtol=rtol)
     draws = posterior.sample(embedding.features(Q), np.eye(9)) - mean[:, None]
-    np.testing.assert_allclose(draws @ draws.T, covariance + hyper.noise * np.eye(9), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        draws @ draws.T, covariance + hyper.noise * np.eye(9), rtol=10 * rtol, atol=1e-5
+    )
 
 
 def test_the_noise_floor_leaves_the_deviation_four_digits():
@@ -101,31 +117,37 @@ def test_the_noise_floor_leaves_the_deviation_four_digits():
     assert hyper.noise == NOISE_FLOOR
 
 
+def prior_and_theta(hyper):
+    """The prior that suits a model, and what its hyperparameters were."""
+    n_bent = hyper.bends.shape[1]
+    return LogNormalPrior.for_columns(SPACE.d, n_bent=n_bent), BENT if n_bent else THETA
+
+
 def test_likelihood_against_the_textbook(model):
     X, y, embedding, hyper, _ = model
-    prior = LogNormalPrior.for_columns(SPACE.d)
+    prior, theta = prior_and_theta(hyper)
     K = dense_kernel(X, X, hyper) + hyper.noise * np.eye(14)
     # R&W eq. 2.30, as a density of scipy's.
     expected = -stats.multivariate_normal.logpdf(y, cov=K)
-    expected -= stats.norm.logpdf(THETA, prior.mean, prior.sd).sum()
+    expected -= stats.norm.logpdf(theta, prior.mean, prior.sd).sum()
     constant = np.log(np.sqrt(2 * np.pi) * prior.sd).sum()
-    value, _ = MapObjective(embedding, embedding.features(X), y, prior)(THETA)
-    assert value + constant == pytest.approx(expected, rel=1e-10)
+    value, _ = MapObjective(embedding, embedding.features(X), y, prior)(theta)
+    assert value + constant == pytest.approx(expected, rel=1e-5 if hyper.is_bent else 1e-10)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_gradient_of_the_map_objective(model, seed):
-    X, y, embedding, _, _ = model
-    prior = LogNormalPrior.for_columns(SPACE.d)
+    X, y, embedding, hyper, _ = model
+    prior, theta = prior_and_theta(hyper)
     objective = MapObjective(embedding, embedding.features(X), y, prior)
-    theta = THETA + np.random.default_rng(seed).standard_normal(len(THETA))
+    theta = theta + np.random.default_rng(seed).standard_normal(len(theta))
     numeric = approx_fprime(theta, lambda t: objective(t)[0], 1e-6)
     np.testing.assert_allclose(objective(theta)[1], numeric, rtol=1e-4, atol=1e-4)
 
 
 def test_fit_ends_where_the_gradient_does(model):
-    X, y, embedding, _, _ = model
-    prior = LogNormalPrior.for_columns(SPACE.d)
+    X, y, embedding, hyper, _ = model
+    prior, _ = prior_and_theta(hyper)
     objective = MapObjective(embedding, embedding.features(X), y, prior)
     theta, value = fit(objective, prior.starts(), prior)
     assert np.abs(objective(theta)[1]).max() < 0.05
@@ -137,9 +159,75 @@ def test_length_scales_tell_relevant_columns_from_others():
     X = np.random.default_rng(0).random((40, 3))
     prior, embedding = LogNormalPrior.for_columns(3), Embedding(space)
     objective = MapObjective(embedding, embedding.features(X), standardised(np.sin(9.0 * X[:, 1])), prior)
-    hyper = Hyperparameters.from_theta(fit(objective, prior.starts(), prior)[0])
+    hyper = Hyperparameters.from_theta(fit(objective, prior.starts(), prior)[0], 3)
     assert hyper.lengths[1] < 0.2 * min(hyper.lengths[0], hyper.lengths[2])
     assert hyper.noise < 1e-3
+
+
+def test_bends_are_kumaraswamys_distribution_function():
+    x = np.linspace(0.0, 1.0, 41)[:, None]
+    # One exponent alone is a beta distribution, both together the inverse of how it is drawn from.
+    for a, b, expected in (
+        (0.4, 1.0, stats.beta.cdf(x, 0.4, 1.0)),
+        (1.0, 2.7, stats.beta.cdf(x, 1.0, 2.7)),
+    ):
+        np.testing.assert_allclose(bend(x, np.log([[a], [b]])), expected, atol=5e-3 if a < 1 else 1e-5)
+        np.testing.assert_allclose(bend(x[1:], np.log([[a], [b]])), expected[1:], atol=1e-5)
+    a, b = 1.8, 0.6
+    drawn = (1.0 - (1.0 - x) ** (1.0 / b)) ** (1.0 / a)
+    np.testing.assert_allclose(bend(drawn, np.log([[a], [b]])), x, atol=4e-4)
+    np.testing.assert_allclose(bend(x, np.zeros((2, 1))), x, atol=1.1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_derivatives_of_bends(seed):
+    rng = np.random.default_rng(seed)
+    x, bends = rng.uniform(0.01, 0.99, (6, 2)), rng.normal(0.0, 1.0, (2, 2))
+    h = 1e-6
+    np.testing.assert_allclose(
+        slope(x, bends), (bend(x + h, bends) - bend(x - h, bends)) / (2.0 * h), rtol=1e-5, atol=1e-8
+    )
+    for which in range(2):
+        step = h * np.eye(2)[which][:, None]
+        numeric = (bend(x, bends + step) - bend(x, bends - step)) / (2.0 * h)
+        np.testing.assert_allclose(by_bends(x, bends)[which], numeric, rtol=1e-5, atol=1e-8)
+
+
+def test_bends_are_finite_at_the_edges_for_all_exponents_that_a_fit_may_try():
+    x = np.array([[0.0], [1e-12], [0.5], [1.0 - 1e-12], [1.0]])
+    for log_a in (-5.3, 0.0, 5.3):
+        for log_b in (-5.3, 0.0, 5.3):
+            bends = np.array([[log_a], [log_b]])
+            w = bend(x, bends)
+            assert (np.diff(w, axis=0) >= 0.0).all() and 0.0 <= w.min() <= w.max() <= 1.0
+            assert np.isfinite(slope(x, bends)).all() and np.isfinite(by_bends(x, bends)).all()
+
+
+def test_positions_are_read_off_features_and_written_back():
+    X, embedding = points(30, seed=6), Embedding(SPACE)
+    Phi = embedding.features(X)
+    x = embedding.positions(Phi)
+    np.testing.assert_allclose(x, X[:, embedding.ordered], atol=1e-15)
+    moved = embedding.moved(Phi, 0.5 * x)
+    halved = X.copy()
+    halved[:, embedding.ordered] *= 0.5
+    np.testing.assert_allclose(moved, embedding.features(halved), atol=1e-15)
+    np.testing.assert_allclose(embedding.moved(moved, x), Phi, atol=1e-15)
+
+
+def test_a_column_that_matters_at_one_end_is_bent_there():
+    space = Space([Column("x", Real(0.0, 1.0))])
+    X = np.linspace(0.0, 1.0, 30)[:, None]
+    prior, embedding = LogNormalPrior.for_columns(1, n_bent=1), Embedding(space)
+    for end, sign in ((X[:, 0], 1), (1.0 - X[:, 0], -1)):
+        y = standardised(np.exp(-20.0 * end) * np.sin(30.0 * end))
+        theta, value = fit(MapObjective(embedding, embedding.features(X), y, prior), prior.starts(), prior)
+        bends = Hyperparameters.from_theta(theta, 1).bends
+        near, far = slope(np.array([[0.05], [0.95]])[::sign], bends)[:, 0]
+        assert near > 3.0 * far
+        straight = LogNormalPrior.for_columns(1)
+        objective = MapObjective(embedding, embedding.features(X), y, straight)
+        assert value < fit(objective, straight.starts(), straight)[1] - 3.0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -153,13 +241,13 @@ def test_the_kernel_is_positive_definite_on_mixed_conditional_points(seed):
 
 
 def test_extension_of_the_factor_equals_a_new_one(model):
-    _, _, embedding, hyper, posterior = model
+    X, _, embedding, hyper, posterior = model
     Phi, Y = embedding.features(points(5, seed=3)), np.random.default_rng(4).standard_normal((5, 7))
     extended = posterior.conditioned(Phi, Y)
     afresh = Posterior(
         embedding,
         hyper,
-        np.concatenate([posterior.Phi, Phi]),
+        np.concatenate([embedding.features(X), Phi]),
         np.concatenate([np.repeat(posterior.Y, 7, axis=1), Y]),
     )
     Q = embedding.features(points(6, seed=5))

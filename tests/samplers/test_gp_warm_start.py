@@ -76,13 +76,13 @@ def test_what_is_modelled_stops_growing_and_a_replay_proposes_the_same():
     one_by_one.n_asked = at_once.n_asked = 150
     np.testing.assert_array_equal(one_by_one.ask(2), at_once.ask(2))
     posterior = at_once._posterior()
-    assert len(posterior.Phi) == 40
+    assert len(posterior.Psi) == 40
     assert np.nanargmin(loss) in at_once._observed.rows
 
 
 def test_a_minimum_is_found_beyond_the_points_that_are_modelled():
     sampler = run(GPSampler(max_points=24).start(CUBE, seed=0), bowl, 50)
-    assert sampler.history.loss.min() - bowl(BOTTOM[None])[0] < 1e-4
+    assert sampler.history.loss.min() - bowl(BOTTOM[None])[0] < 1e-3
 
 
 # -- an earlier search -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@ r"""Points of a mixed, conditional space as vectors whose Euclidean distance is 
 Notation
 --------
 n, d, F : numbers of points, of columns of the space, of features
+k       : number of ordered columns
 X       : (n, d), canonical points; NaN where a column is inactive
 Phi     : (n, F), features of X
 owner   : (F,), the column that each feature belongs to
@@ -44,8 +45,11 @@ class Embedding:
 
     Attributes
     ----------
-    n_features : int
+    n_features, n_columns : int
+        The columns may be more than the space has; see ``_context``.
     owner : ndarray of shape (F,)
+    ordered : ndarray of int, shape (k,)
+        The real and ordinal columns of the space: lines, then circles.
     """
 
     def __init__(self, space: Space) -> None:
@@ -67,23 +71,19 @@ class Embedding:
                 self._lines.append((j, first))
                 owner.append(j)
         self._own(np.array(owner), space.d)
+        self.ordered = np.array([j for j, _ in (*self._lines, *self._circles)], dtype=int)
         # Fancy indices of all straight columns at once: they are most columns of most spaces.
-        self._line_columns, self._line_features = np.array(self._lines, dtype=int).reshape(-1, 2).T
+        self._line_features = np.array([first for _, first in self._lines], dtype=int)
 
     def _own(self, owner: np.ndarray, n_columns: int) -> None:
         """Set which of the columns each feature belongs to."""
-        self.owner, self.n_features = owner, len(owner)
+        self.owner, self.n_features, self.n_columns = owner, len(owner), n_columns
         self._owns = (owner[:, None] == np.arange(n_columns)).astype(float)
 
     def features(self, X: np.ndarray) -> np.ndarray:
         """Features (n, F) of canonical points (n, d)."""
         Phi = np.zeros((len(X), self.n_features))
-        # Centred, so that squared distances as differences of squares lose no digits.
-        Phi[:, self._line_features] = X[:, self._line_columns] - 0.5
-        for j, first in self._circles:
-            active = ~np.isnan(X[:, j])
-            angle = X[active, j] - 0.5
-            Phi[active, first], Phi[active, first + 1] = np.cos(angle), np.sin(angle)
+        self._place(Phi, X[:, self.ordered])
         for j, first, n_levels, can_be_inactive in self._levels:
             level = self._space.branch(j, X[:, j])
             if can_be_inactive:
@@ -91,19 +91,44 @@ class Embedding:
             Phi[np.arange(len(X)), first + level.astype(int)] = np.sqrt(0.5)
         return Phi
 
-    def pull_back(self, X: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """Gradient (n, d) by positions, of a function whose gradient by features (n, F) is given.
+    def positions(self, Phi: np.ndarray) -> np.ndarray:
+        """Positions (n, k) in the ordered columns, read off features (n, F); NaN where inactive."""
+        x = np.empty((len(Phi), len(self.ordered)))
+        n_lines = len(self._lines)
+        x[:, :n_lines] = Phi[:, self._line_features] + 0.5
+        for i, (_, first) in enumerate(self._circles, n_lines):
+            cos, sin = Phi[:, first], Phi[:, first + 1]
+            x[:, i] = np.where((cos == 0.0) & (sin == 0.0), np.nan, np.arctan2(sin, cos) + 0.5)
+        return x
 
-        Ordinal columns are taken as if they were real; categorical and inactive columns have zeros.
+    def moved(self, Phi: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Features (n, F) with other positions (n, k) in the ordered columns."""
+        Phi = Phi.copy()
+        self._place(Phi, x)
+        return Phi
+
+    def _place(self, Phi: np.ndarray, x: np.ndarray) -> None:
+        """Write positions x (n, k) of the ordered columns into the features Phi (n, F)."""
+        n_lines = len(self._lines)
+        # Centred, so that squared distances as differences of squares lose no digits.
+        Phi[:, self._line_features] = x[:, :n_lines] - 0.5
+        for i, (_, first) in enumerate(self._circles, n_lines):
+            active = ~np.isnan(x[:, i])
+            angle = x[active, i] - 0.5
+            Phi[active, first], Phi[active, first + 1] = np.cos(angle), np.sin(angle)
+
+    def by_positions(self, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """Gradient (n, k) by the positions x (n, k), of a function whose gradient by features is given.
+
+        Ordinal columns are taken as if they were real; inactive ones have zeros.
         """
-        result = np.zeros(X.shape)
-        result[:, self._line_columns] = gradient[:, self._line_features]
-        for j, first in self._circles:
-            active = ~np.isnan(X[:, j])
-            angle = X[active, j] - 0.5
-            result[active, j] = (
-                -np.sin(angle) * gradient[active, first] + np.cos(angle) * gradient[active, first + 1]
-            )
+        result = np.zeros(x.shape)
+        n_lines = len(self._lines)
+        result[:, :n_lines] = gradient[:, self._line_features]
+        for i, (_, first) in enumerate(self._circles, n_lines):
+            angle = x[:, i] - 0.5
+            along = -np.sin(angle) * gradient[:, first] + np.cos(angle) * gradient[:, first + 1]
+            result[:, i] = np.where(np.isnan(angle), 0.0, along)
         return result
 
     def by_column(self, values: np.ndarray) -> np.ndarray:

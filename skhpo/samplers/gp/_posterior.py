@@ -4,9 +4,11 @@ Notation
 --------
 n, m, q  : numbers of observations, of pending points, of queries
 F, S     : numbers of features, of fantasies
-Phi      : (n + m, F), features of observations and pending points
+k        : number of ordered columns
+Phi      : (q, F), features of queries, or of points that are added
+Psi      : the same, bent; (n + m, F) for the observations and pending points
 K        : (n + m, n + m), covariance of the noisy observations; L its Cholesky factor
-k        : (q, n + m), covariances of queries with observations
+c        : (q, n + m), covariances of queries with observations
 mu       : (q, S), posterior means; one column for each fantasy
 sigma    : (q,), posterior standard deviations of the noise-free function, the same under all fantasies
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
+from skhpo.samplers.gp._bending import bend, slope
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import MEAN_VARIANCE, Hyperparameters, cholesky
 from skhpo.samplers.gp._kernel import matern52, squared_distances
@@ -54,8 +57,8 @@ class Posterior:
     def __init__(self, embedding: Embedding, hyper: Hyperparameters, Phi: np.ndarray, Y: np.ndarray) -> None:
         self._embedding, self.hyper = embedding, hyper
         self._w = hyper.lengths[embedding.owner] ** -2.0
-        self.Phi, self.Y = Phi, Y
-        K = hyper.signal * matern52(squared_distances(Phi, Phi, self._w))[0] + MEAN_VARIANCE
+        self.Psi, self.Y = self._bent(Phi), Y
+        K = self._prior_covariance(self.Psi, self.Psi)
         K.flat[:: len(Phi) + 1] += hyper.noise
         self._finish(_safe_cholesky(K))
 
@@ -66,16 +69,26 @@ class Posterior:
         # the noise floor bounds what it loses.
         self._L_inverse = lapack.dtrtri(L, lower=1)[0]
 
+    def _bent(self, Phi: np.ndarray) -> np.ndarray:
+        if not self.hyper.is_bent:
+            return Phi
+        return self._embedding.moved(Phi, bend(self._embedding.positions(Phi), self.hyper.bends))
+
+    def _prior_covariance(self, Psi: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Covariances (q, n) without noise."""
+        return self.hyper.signal * matern52(squared_distances(Psi, other, self._w))[0] + MEAN_VARIANCE
+
     def conditioned(self, Phi: np.ndarray, Y: np.ndarray) -> Posterior:
         """The posterior given m more points (m, F), targets (m, S), by extending the factor in O(n^2 m)."""
-        n, m = len(self.Phi), len(Phi)
+        n, m = len(self.Psi), len(Phi)
         other: Posterior = object.__new__(Posterior)
         other._embedding, other.hyper, other._w = self._embedding, self.hyper, self._w
-        other.Phi = np.concatenate([self.Phi, Phi])
+        Psi = self._bent(Phi)
+        other.Psi = np.concatenate([self.Psi, Psi])
         other.Y = np.concatenate([np.broadcast_to(self.Y, (n, Y.shape[1])), Y])
         # [L 0; C^T D] with L C = K12 and D D^T = K22 - C^T C.
-        C = self._L_inverse @ self.covariance(Phi).T
-        K22 = self.hyper.signal * matern52(squared_distances(Phi, Phi, self._w))[0] + MEAN_VARIANCE
+        C = self._L_inverse @ self._prior_covariance(self.Psi, Psi)
+        K22 = self._prior_covariance(Psi, Psi)
         K22.flat[:: m + 1] += self.hyper.noise
         L = np.zeros((n + m, n + m))
         L[:n, :n], L[n:, :n] = self.L, C.T
@@ -83,37 +96,42 @@ class Posterior:
         other._finish(L)
         return other
 
-    def covariance(self, Phi: np.ndarray) -> np.ndarray:
-        """Prior covariances k (q, n) of queries (q, F) with the observations."""
-        return self.hyper.signal * matern52(squared_distances(Phi, self.Phi, self._w))[0] + MEAN_VARIANCE
-
     def __call__(self, Phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean (q, S) and standard deviation (q,) at features (q, F): R&W eq. 2.25 and 2.26."""
-        k = self.covariance(Phi)
-        V = k @ self._L_inverse.T
-        return k @ self.alpha, self._deviation(np.einsum("ij,ij->i", V, V))
+        c = self._prior_covariance(self._bent(Phi), self.Psi)
+        V = c @ self._L_inverse.T
+        return c @ self.alpha, self._deviation(np.einsum("ij,ij->i", V, V))
 
     def with_gradients(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Mean (q, S), deviation (q,), and their gradients (q, S, d), (q, d), at points X (q, d)."""
-        Phi = self._embedding.features(X)
-        M, dM = matern52(squared_distances(Phi, self.Phi, self._w))
-        k = self.hyper.signal * M + MEAN_VARIANCE
-        V = k @ self._L_inverse.T
+        embedding, bends = self._embedding, self.hyper.bends
+        x = bent = X[:, embedding.ordered]
+        Psi = embedding.features(X)
+        if self.hyper.is_bent:
+            bent = bend(x, bends)
+            Psi = embedding.moved(Psi, bent)
+        M, dM = matern52(squared_distances(Psi, self.Psi, self._w))
+        c = self.hyper.signal * M + MEAN_VARIANCE
+        V = c @ self._L_inverse.T
         sigma = self._deviation(np.einsum("ij,ij->i", V, V))
-        # d k(x, x_i) / d x = s M'(r^2) 2 w (phi - phi_i), so that sum_i c_i d k_i / d x
-        # = 2 s w (phi sum_i c_i M'_i - sum_i c_i M'_i phi_i).
+        # d c(x, x_i) / d psi = s M'(r^2) 2 w (psi - psi_i), so that sum_i a_i d c_i / d psi
+        # = 2 s w (psi sum_i a_i M'_i - sum_i a_i M'_i psi_i).
         coefficients = np.concatenate(
             [np.repeat(self.alpha.T[None], len(X), axis=0), (V @ self._L_inverse)[:, None]], axis=1
         )
-        C = coefficients * dM[:, None, :]
-        by_feature = C.sum(axis=2)[..., None] * Phi[:, None, :] - C @ self.Phi
+        A = coefficients * dM[:, None, :]
+        by_feature = A.sum(axis=2)[..., None] * Psi[:, None, :] - A @ self.Psi
         by_feature *= 2.0 * self.hyper.signal * self._w
-        S, d = self.alpha.shape[1], X.shape[1]
-        by_position = self._embedding.pull_back(
-            np.repeat(X, S + 1, axis=0), by_feature.reshape(-1, by_feature.shape[2])
-        ).reshape(len(X), S + 1, d)
-        # d sigma^2 = -2 (K^-1 k) dk and d sigma = d sigma^2 / (2 sigma).
-        return k @ self.alpha, sigma, by_position[:, :-1], -by_position[:, -1] / sigma[:, None]
+        S = self.alpha.shape[1]
+        by_position = embedding.by_positions(
+            np.repeat(bent, S + 1, axis=0), by_feature.reshape(-1, by_feature.shape[2])
+        ).reshape(len(X), S + 1, x.shape[1])
+        if self.hyper.is_bent:
+            by_position *= np.nan_to_num(slope(x, bends))[:, None]
+        gradients = np.zeros((len(X), S + 1, X.shape[1]))
+        gradients[..., embedding.ordered] = by_position
+        # d sigma^2 = -2 (K^-1 c) dc and d sigma = d sigma^2 / (2 sigma).
+        return c @ self.alpha, sigma, gradients[:, :-1], -gradients[:, -1] / sigma[:, None]
 
     def _deviation(self, explained: np.ndarray) -> np.ndarray:
         # Rounding may leave nothing, or less, of a variance far below the noise.
@@ -122,7 +140,9 @@ class Posterior:
 
     def sample(self, Phi: np.ndarray, normals: np.ndarray) -> np.ndarray:
         """Noisy observations (m, S) at features (m, F) drawn jointly with standard normals (m, S)."""
-        V = self._L_inverse @ self.covariance(Phi).T
-        K = self.hyper.signal * matern52(squared_distances(Phi, Phi, self._w))[0] + MEAN_VARIANCE - V.T @ V
+        Psi = self._bent(Phi)
+        c = self._prior_covariance(Psi, self.Psi)
+        V = self._L_inverse @ c.T
+        K = self._prior_covariance(Psi, Psi) - V.T @ V
         K.flat[:: len(Phi) + 1] += self.hyper.noise
-        return self.covariance(Phi) @ self.alpha + _safe_cholesky(K) @ normals
+        return c @ self.alpha + _safe_cholesky(K) @ normals

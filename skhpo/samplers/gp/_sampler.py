@@ -46,9 +46,10 @@ class GPSampler(Sampler):
     """Bayesian optimisation with a Gaussian process.
 
     The losses, standardised and if that suits the model power-transformed, are modelled by a Gaussian process
-    with a Matern-5/2 covariance, one length scale for each column and Hamming distance between categories.
-    Its hyperparameters are those of greatest posterior density. The next point is where the acquisition
-    function is largest, searched by quasi-Newton over real columns and level by level over discrete ones.
+    with a Matern-5/2 covariance, one length scale for each column and Hamming distance between categories;
+    ordered columns are bent, so that one may matter more at one end than at the other. The hyperparameters
+    are those of greatest posterior density. The next point is where the acquisition function is largest,
+    searched by quasi-Newton over real columns and level by level over discrete ones.
 
     The model of choice where an evaluation is expensive: it learns most from few, and its own time grows with
     the cube of their number, up to ``max_points``.
@@ -75,6 +76,9 @@ class GPSampler(Sampler):
         Whether the tail of bad losses is drawn in before they are modelled: none counts as farther above
         the median of the first ``n_startup`` than the best lies below it, and a Yeo-Johnson transform
         does the rest where the transformed losses are the likelier ones under the model.
+    warp : bool, default=True
+        Whether ordered columns are bent before distances are taken, by Kumaraswamy's distribution function
+        with two exponents for each, which are fitted with the other hyperparameters [5]_, [6]_.
 
     Raises
     ------
@@ -157,6 +161,10 @@ class GPSampler(Sampler):
     .. [3] K. Kandasamy, G. Dasarathy, J. Schneider and B. Poczos, "Multi-fidelity Bayesian optimisation with
        continuous approximations", ICML 2017, arXiv:1703.06240.
     .. [4] K. Swersky, J. Snoek and R. P. Adams, "Multi-task Bayesian optimization", NeurIPS 2013.
+    .. [5] J. Snoek, K. Swersky, R. Zemel and R. P. Adams, "Input warping for Bayesian optimization of
+       non-stationary functions", ICML 2014, arXiv:1402.0929.
+    .. [6] A. I. Cowen-Rivers et al., "HEBO: pushing the limits of sample-efficient hyper-parameter
+       optimisation", JAIR 74, 2022, arXiv:2012.03826.
 
     Examples
     --------
@@ -177,6 +185,7 @@ class GPSampler(Sampler):
     margin: float = 0.01
     n_fantasies: int = 16
     transform: bool = True
+    warp: bool = True
     max_points: int = 500
 
     warm_starts: ClassVar[bool] = True
@@ -200,8 +209,9 @@ class GPSampler(Sampler):
                 raise TypeError(f"{name} must be a number, got {value!r}.")
             if not 0.0 <= float(value) < np.inf:
                 raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
-        if not isinstance(self.transform, bool):
-            raise TypeError(f"transform must be True or False, got {self.transform!r}.")
+        for name in ("transform", "warp"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
 
     def _start(self) -> None:
         self._starts = Starts(self.space)
@@ -220,7 +230,8 @@ class GPSampler(Sampler):
         self._embedding = (
             Embedding(space) if plain else ContextEmbedding(space, budget=budget, earlier=earlier)
         )
-        self._prior = LogNormalPrior.for_columns(space.d, budget=budget, earlier=earlier)
+        n_bent = len(self._embedding.ordered) if self.warp else 0
+        self._prior = LogNormalPrior.for_columns(space.d, budget=budget, earlier=earlier, n_bent=n_bent)
         self._has_budget = budget
         self._theta = dict.fromkeys((False, True), self._prior.mean)
         self._transforms = False
@@ -261,7 +272,7 @@ class GPSampler(Sampler):
         self._refit(n)
         self._observed = seen = self._data(n)
         y, _ = targets(seen.loss, transform=self._transforms)
-        hyper = Hyperparameters.from_theta(self._theta[self._transforms])
+        hyper = Hyperparameters.from_theta(self._theta[self._transforms], self._embedding.n_columns)
         posterior = Posterior(self._embedding, hyper, seen.Phi, y[:, None])
         rows = np.intersect1d(self.history.at_largest(), seen.rows)
         rows = rows[self.history.resource[rows] < 1.0]
