@@ -182,8 +182,9 @@ class Course:
         if self._is_out(job):
             return []
         done = self._journal.folds(job)
-        tasks = [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
-        return tasks if self._race is None else tasks[:1]
+        if self._race is None:
+            return [(job, fold) for fold in range(self._evaluation.n_folds) if fold not in done]
+        return [(job, fold) for fold in self._race.order(job.trial) if fold not in done][:1]
 
     def _is_out(self, job: Job) -> bool:
         return self._race is not None and self._race.is_out(job.trial)

@@ -21,6 +21,12 @@ alpha   probability of being better, D > margin, below which a candidate is give
 If the d_i of a candidate are a sample from a normal distribution, then D - dbar has the mean 0 and the
 variance s^2 (K - k) / (K k): that of a mean of k draws without replacement from K.
 
+That is about one candidate. If all began with the same folds, the errors of their verdicts would be one and
+the same: an incumbent that was lucky in these would outlive all better ones, however many are proposed. And
+s0^2 would shrink from verdict to verdict, as it is those whose differences vary little that are given up. So
+the n-th candidate begins with fold n mod K, and goes on in a circle: of several good ones some begin where
+the incumbent was not lucky.
+
 References
 ----------
 .. [1] E. Bergman, L. Purucker, F. Hutter: Don't Waste Your Time: Early Stopping Cross-Validation. AutoML
@@ -69,6 +75,10 @@ class FoldRace:
         self._best: np.ndarray | None = None
         self._variances: list[float] = []
         self.incumbent: int | None = None
+
+    def order(self, candidate: int) -> list[int]:
+        """The folds of a candidate in the order in which they are to be done."""
+        return [(candidate + i) % self._K for i in range(self._K)]
 
     def take(self, candidate: int, fold: int, score: float) -> None:
         """Take note of a score.
