@@ -79,7 +79,7 @@ PEERS := $(addprefix --python ,$(wildcard .venv-peers/bin/python .venv-hebo/bin/
 bench-samplers: $(VENV)/.bench  ## Regret of samplers against all installed peers (hours; resumes)
 	$(PY) -m benchmarks.samplers $(PEERS) $(ARGS)
 
-bench-ablation: $(VENV)/.bench  ## What each part of the TPE is worth (hours; resumes)
+bench-ablation: $(VENV)/.bench  ## What each part of the TPE, or with --of gp of the GP, is worth (hours; resumes)
 	$(PY) -m benchmarks.samplers.ablation $(ARGS)
 
 bench-tables: $(VENV)/.bench  ## Tables of the real tasks that are not there

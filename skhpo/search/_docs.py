@@ -108,8 +108,8 @@ RACING_PARAMETER = """
         Whether a candidate is given up that, after some of its folds, is unlikely to come out better than the
         best so far on the same folds [*]_. Its mean is NaN, so that it cannot become best, and the columns
         ``dropped`` and ``n_splits_evaluated`` of ``cv_results_`` tell of it; the sampler learns what
-        it would probably have come to. Folds of a candidate are then done one after the other, and as many
-        candidates at a time as there are workers.
+        it would probably have come to. Folds of a candidate are then done one after the other, each candidate
+        beginning with another one, and as many candidates at a time as there are workers.
 
         .. [*] By a paired test with the correction for a finite number of folds; with several metrics by the
            one that is optimised. See E. Bergman et al., "Don't Waste Your Time: Early Stopping
