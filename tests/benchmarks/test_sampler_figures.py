@@ -7,11 +7,14 @@ import pytest
 
 from benchmarks.samplers import aggregate, gp_variants, tpe_variants
 from benchmarks.samplers.__main__ import missing
-from benchmarks.samplers.peers import PEERS, base_of, peer_of
+from benchmarks.samplers.peers import PEERS, peer_of
+from benchmarks.samplers.peers.ours import as_space, code_of
 from benchmarks.samplers.report import Report
 from benchmarks.samplers.results import Record, Results, keep, load_kept
 from benchmarks.samplers.running import SamplerFailed, Workers
 from benchmarks.samplers.tasks import registry
+from skhpo.samplers.gp import GPSampler
+from skhpo.samplers.tpe import TPESampler
 
 NAN = np.nan
 
@@ -174,6 +177,23 @@ def test_options_behind_a_name_reach_the_sampler(workers):
         workers.run("mixed", task, "tpe:colour=3", 15, is_noisy=False)
 
 
+def test_a_version_is_the_code_and_not_what_is_said_of_it():
+    code = """
+def f(x):
+    \"\"\"Doubles.\"\"\"
+    return 2 * x  # not x + x
+
+
+LIMIT = 3
+\"\"\"Where it ends.\"\"\"
+"""
+    said_otherwise = code.replace("Doubles.", "Twice.").replace("# not x + x", "").replace("Where it", "It")
+    assert code_of(code) == code_of(said_otherwise)
+    assert code_of(code) != code_of(code.replace("2 * x", "3 * x"))
+    assert "LIMIT = 3" in code_of(code) and "Doubles" not in code_of(code)
+    assert code_of('class A:\n    """Empty."""\n') == code_of("class A:\n    pass\n")
+
+
 def test_only_ours_take_options():
     assert peer_of("gp:n_startup=5").option == "gp:n_startup=5"
     assert peer_of("optuna-tpe").module == "optuna_peers"
@@ -181,18 +201,41 @@ def test_only_ours_take_options():
         peer_of("optuna-tpe:n_startup=5")
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [f"tpe:variant={name}" for name in sorted(tpe_variants.VARIANTS)]
-    + [f"gp:variant={name}" for name in sorted(gp_variants.VARIANTS)],
-)
-def test_each_variant_of_the_ablation_is_another_sampler(workers, variant):
-    tasks = [registry()[name](1) for name in ("integers", "conditional")]
-    plain, other = (
-        [workers.run("", task, name, 30, is_noisy=False).steps for task in tasks]
-        for name in (base_of(variant), variant)
-    )
+def proposals(kind, name, n):
+    """What a sampler asks of a task."""
+    task = registry()[name](1)
+    space = as_space(task.axes)
+    sampler = kind().start(space, seed=1, n_trials=n)
+    asked = []
+    for k in range(n):
+        X = sampler.ask()
+        asked.append(space.to_params(X[0]))
+        sampler.tell(X, np.array([task.loss(k, asked[-1])]))
+    return asked
+
+
+@pytest.mark.parametrize("variant", sorted(tpe_variants.VARIANTS))
+def test_each_variant_of_the_tpe_is_another_sampler(variant):
+    kinds = TPESampler, tpe_variants.VARIANTS[variant]
+    plain, other = ([proposals(kind, name, 30) for name in ("integers", "conditional")] for kind in kinds)
     assert plain != other
+
+
+@pytest.mark.parametrize("variant", sorted(gp_variants.VARIANTS))
+def test_each_variant_of_the_gaussian_process_is_another_sampler(variant):
+    kinds = GPSampler, gp_variants.VARIANTS[variant]
+    plain, other = (proposals(kind, "hartmann", 16) for kind in kinds)
+    assert plain != other
+    # What is patched is so only while a variant works.
+    assert proposals(GPSampler, "hartmann", 13) == plain[:13]
+
+
+def test_rows_of_ablations_are_samplers():
+    for module in (tpe_variants, gp_variants):
+        for name in module.ROWS:
+            assert peer_of(name).module in ("ours", "optuna_peers")
+            variant = name.partition("variant=")[2].partition(",")[0]
+            assert not variant or variant in module.VARIANTS
 
 
 # -- runs that the repository keeps ---------------------------------------------------------------

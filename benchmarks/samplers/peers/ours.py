@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from ast import literal_eval
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def _sampler_of(name: str) -> Sampler:
 
 @cache
 def build_of(name: str) -> str:
-    """Hash of the source that a result of this sampler depends on."""
+    """Hash of the code that a result of this sampler depends on; comments and docstrings are none."""
     package = Path(skhpo.__file__).parent
     rooms = package / "samplers"
     folders = [rooms / made_of for made_of in MADE_OF.get(name, (name,))]
@@ -78,5 +79,24 @@ def build_of(name: str) -> str:
     sources += sorted((package / "space").glob("_[ds]*.py"))
     for folder in folders:
         sources += sorted(folder.glob("*.py"))
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    digest = hashlib.sha256("".join(code_of(source.read_text()) for source in sources).encode())
     return digest.hexdigest()[:12]
+
+
+def code_of(source: str) -> str:
+    """A module's code in one spelling, without what only readers see."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # A string that is a statement of its own documents what stands before it.
+            node.body = [line for line in body if not _is_string(line)] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def _is_string(line: ast.stmt) -> bool:
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )

@@ -51,7 +51,7 @@ _BEND = (0.0, math.sqrt(0.75))
 """Means and standard deviations of the priors on the logarithms; see ``LogNormalPrior.for_columns``."""
 
 _ESTIMATED_NOISE = (math.log(0.3), 1.0)
-"""The same for the noise as a part of what it is estimated to be; see the Notes of ``GPSampler``."""
+"""The same for the noise as a part of what it is estimated to be; see ``docs/gp_ablation.md``."""
 
 _NOISY = 0.05
 """Noise variance of the noisy start."""

@@ -96,20 +96,7 @@ class GPSampler(Sampler):
     expected to be at the largest resource, by straight lines fitted to the trials that have two losses; the
     covariance is left with what depends on the point. Trials that were stopped are believed to come to their
     posterior means in full, so that new ones are asked for where they may beat those that could be trained
-    on. Logarithm to base 10 of the regret of the chosen trial after one pass of Hyperband (R=81, eta=3,
-    1,581 units) on a synthetic problem of eight mixed columns, small bias of small resources / large bias,
-    six to eight seeds, standard errors 0.1 to 0.2 (random search: -0.64):
-
-    =====================================================================  =====  =====
-    defaults                                                               -1.36  -1.27
-    stopped trials left open                                               -1.46  -0.91
-    incumbent: least posterior mean in full; stopped trials believed       -0.81  -0.74
-    incumbent: least posterior mean in full; stopped trials left open      -0.89  -0.53
-    no input for the resource, each trial at its largest                   -1.45  -1.04
-    =====================================================================  =====  =====
-
-    The rule was chosen by this table and these seeds. Its first and last row are equal within their errors at
-    a small bias; the large one decided, by somewhat more than a standard error.
+    on.
 
     An earlier search [4]_ gives up to a hundred of its results, as many as have room within ``max_points``,
     and the first five points in place of the design: its best, others of its best that are far from each
@@ -117,40 +104,16 @@ class GPSampler(Sampler):
     input of the covariance, 0 here and 1 there, learns by its length scale how much they say. The incumbent
     is of this search alone. Under a budget it is the same, with the earlier results at the full resource.
 
-    What fewer than all points lose is the last digits of smooth functions: the logarithm of the regret of a
-    ten-dimensional ellipsoid (one seed) after 500 evaluations was -3.07 with all, -2.60 with 300 and -2.37
-    with 200, that of three rugged or noisy functions was the same. A proposal took 126 ms of CPU with 500
-    (d=8), 83 with 400 and 38 with 300.
-
     Where each evaluation has folds of its own, their residual variance gives the noise a narrower prior, with
     a median of three tenths of it. Where the folds are the same for all, as in a search by cross-validation,
-    they say nothing of noise and the prior stays. Differences of log10 regret to that prior: noise of two
-    sizes on four functions after 40 evaluations, 22 runs, by which the share was chosen; and five real tasks
-    with fixed folds, 12 runs, if fixed folds were taken for noise too. "Each point" has a noise variance for
-    each, shrunk:
-
-    =============================  ================  ================  ================  =================
-    median of the prior            little noise      much noise        real tasks at 50  real tasks at 100
-    =============================  ================  ================  ================  =================
-    0.1 of it, twice the width     +0.01 +- 0.09     -0.09 +- 0.08     +0.02 +- 0.14     +0.02 +- 0.10
-    0.3 of it                      -0.05 +- 0.10     -0.14 +- 0.09
-    all of it (14 runs)            +0.22 +- 0.07     -0.11 +- 0.11     +0.15 +- 0.12     -0.03 +- 0.07
-    all of it, each point (14)     +0.18 +- 0.11     -0.27 +- 0.18     -0.03 +- 0.21     +0.04 +- 0.05
-    =============================  ================  ================  ================  =================
-
-    The least posterior mean as the incumbent was no better where noise was known (+0.20 and +0.04, 7 runs).
-    A design of 6 points in place of 10 was worse after 30 evaluations (+0.25 +- 0.13, seven tasks, 30 runs).
-
-    That losses are capped came last: the figures above are from before. Logarithm of the regret after 60
-    evaluations without and with it, eight seeds: conditional function -2.5 +- 0.5 and -3.6 +- 0.4, Hartmann-6
-    -2.9 +- 0.5 and -3.0 +- 0.5, a mixed function -3.9 +- 0.1 and -3.7 +- 0.3; real models, five seeds without
-    and eight with it: SVC -1.2 +- 0.1 and -1.4 +- 0.1, elastic net -1.0 and -1.5 +- 0.3, extra trees
-    -2.9 +- 0.1 and -2.4 +- 0.2.
+    they say nothing of noise and the prior stays.
 
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
     between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
     the history alone, also for a history that was told all at once, and its cost is a fixed number of fits
     for each doubling.
+
+    What each of these rules is worth stands, with figures, in ``docs/gp_ablation.md``.
 
     References
     ----------
