@@ -67,17 +67,17 @@ def test_evaluations_are_made_once_for_exactly_these_parameters(tmp_path):
         made.append(1)
         return np.array([0.1 + 0.2, 1 / 3])
 
-    arguments = ("p", 0, {"C": 0.1 + 0.2, "kernel": None}, "sklearn=1")
+    arguments = ("p", 0, {"C": 0.1 + 0.2, "kernel": None}, {"sklearn": "1"})
     first = Evaluations(path).get(*arguments, compute)
-    again = Evaluations(path).get("p", 0, {"kernel": None, "C": 0.1 + 0.2}, "sklearn=1", compute)
+    again = Evaluations(path).get("p", 0, {"kernel": None, "C": 0.1 + 0.2}, {"sklearn": "1"}, compute)
     assert first.tolist() == again.tolist() == [0.1 + 0.2, 1 / 3]
     assert len(made) == 1
     others = [
-        ("p", 0, {"C": 0.3, "kernel": None}, "sklearn=1"),
-        ("p", 0, {"C": 0.1 + 0.2, "kernel": "None"}, "sklearn=1"),
-        ("p", 1, {"C": 0.1 + 0.2, "kernel": None}, "sklearn=1"),
-        ("q", 0, {"C": 0.1 + 0.2, "kernel": None}, "sklearn=1"),
-        ("p", 0, {"C": 0.1 + 0.2, "kernel": None}, "sklearn=2"),
+        ("p", 0, {"C": 0.3, "kernel": None}, {"sklearn": "1"}),
+        ("p", 0, {"C": 0.1 + 0.2, "kernel": "None"}, {"sklearn": "1"}),
+        ("p", 1, {"C": 0.1 + 0.2, "kernel": None}, {"sklearn": "1"}),
+        ("q", 0, {"C": 0.1 + 0.2, "kernel": None}, {"sklearn": "1"}),
+        ("p", 0, {"C": 0.1 + 0.2, "kernel": None}, {"sklearn": "2"}),
     ]
     for other in others:
         Evaluations(path).get(*other, compute)
