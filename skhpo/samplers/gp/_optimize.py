@@ -37,7 +37,7 @@ def minimise_in_box(
     scale: np.ndarray,
     movable: np.ndarray,
     max_rounds: int = 60,
-    tolerance: float = 1e-3,
+    tolerance: float = 1e-4,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Local minima of B functions in the unit cube, side by side: projected BFGS.
 
