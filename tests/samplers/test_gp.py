@@ -233,3 +233,36 @@ def test_more_workers_than_startup_points():
 def test_bad_options_are_refused(options, error, words):
     with pytest.raises(error, match=words):
         GPSampler(**options)
+
+
+# -- bends ----------------------------------------------------------------------------------------
+
+
+def test_a_replay_with_bends_proposes_the_same():
+    space = conditional()
+    one_by_one, at_once = (GPSampler(warp=True, n_startup=4).start(space, seed=1) for _ in range(2))
+    run(one_by_one, lambda X: np.nansum((X - 0.3) ** 2, axis=1), 12)
+    at_once.tell(one_by_one.history.X, one_by_one.history.loss)
+    at_once.n_asked = one_by_one.n_asked
+    np.testing.assert_array_equal(one_by_one.ask(2), at_once.ask(2))
+
+
+def test_bends_help_where_an_effect_ends_somewhere():
+    """A valley in the first tenth of a plane that is flat beyond, as of a penalty."""
+
+    def loss(X):
+        return np.tanh(8.0 * np.abs(X[:, 0] - 0.06)) + 0.3 * (X[:, 1] - 0.4) ** 2
+
+    regrets = [
+        np.mean(
+            [run(GPSampler(warp=warp).start(cube(2), seed=s), loss, 30).history.loss.min() for s in (0, 1, 2)]
+        )
+        for warp in (True, False)
+    ]
+    assert regrets[0] < 0.02
+    assert regrets[0] < regrets[1] + 0.01
+
+
+def test_warp_is_true_or_false():
+    with pytest.raises(TypeError, match="warp must be True or False, got 1"):
+        GPSampler(warp=1)
