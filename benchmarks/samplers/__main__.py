@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from .peers import PEERS, base_of, peer_of
@@ -63,6 +64,7 @@ def run_missing(results: Results, workers: Workers, todo: Sequence[Key]) -> None
             print(f"{i} of {len(todo)} runs, {time.monotonic() - start:.0f} s", flush=True)
 
 
+@cache
 def _libraries_of(task: str) -> Mapping[str, str]:
     return registry()[task](0).versions if task in registry() else {}
 

@@ -137,8 +137,7 @@ class DaskWorkers(Workers):
             n = min(n, self._n_jobs) if self._n_jobs > 0 else n + 1 + self._n_jobs
         return max(1, n)
 
-    # A plain attribute of other workers; here it changes as workers join.
-    # Read only, where the base class has an attribute: workers come and go.
+    # Read only, where the base class has an attribute: it changes as workers join and leave.
     @property
     def can_kill(self) -> bool:  # type: ignore[override]
         """Whether all workers have a nanny, which starts them again."""

@@ -11,7 +11,7 @@ A covariance that depends on distances believes that a column matters as much at
 learning rate, a penalty or a depth that is seldom so: from some point on more of it changes nothing, or
 everything. A monotone map of the unit interval onto itself, which is fitted like the length scales, stretches
 the end at which losses change [1]_. Its two exponents can make it steep at either end, at both, or in the
-middle.
+middle; HEBO has it in this form [2]_.
 
 References
 ----------
@@ -19,7 +19,7 @@ References
    non-stationary functions", ICML 2014, arXiv:1402.0929. It has the distribution function of the beta
    distribution, of which this one is a close relative with a formula.
 .. [2] A. I. Cowen-Rivers et al., "HEBO: pushing the limits of sample-efficient hyper-parameter
-   optimisation", JAIR 74, 2022, arXiv:2012.03826, section 3.1.2.
+   optimisation", JAIR 74, 2022, arXiv:2012.03826.
 """
 
 from __future__ import annotations
