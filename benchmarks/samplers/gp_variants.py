@@ -249,6 +249,47 @@ class TrustRegion(Patched):
         return [(_sampler, "Acquisition", within)]
 
 
+class _RawMap(MapObjective):
+    """The posterior density of the hyperparameters and not of their logarithms, under Optuna's priors.
+
+    Inverse squared length scales exp(-0.1 (x + 1 / x)), signal Gamma(2, 1), noise Gamma(1.1, 30).
+    """
+
+    def __init__(self, embedding: Embedding, Phi: np.ndarray, y: np.ndarray, prior: LogNormalPrior) -> None:
+        super().__init__(embedding, Phi, y, LogNormalPrior(prior.mean, np.full_like(prior.sd, np.inf)))
+
+    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = super().__call__(theta)
+        gradient = gradient.copy()
+        x = np.exp(-2.0 * theta[:-2])
+        value += 0.1 * (x + 1.0 / x).sum()
+        gradient[:-2] += 0.2 * (1.0 / x - x)
+        for i, shape, rate in ((-2, 2.0, 1.0), (-1, 1.1, 30.0)):
+            raw = math.exp(theta[i])
+            value -= (shape - 1.0) * theta[i] - rate * raw
+            gradient[i] -= (shape - 1.0) - rate * raw
+        return value, gradient
+
+
+class OptunaPriors(Patched):
+    """The priors of Optuna's Gaussian process, which have more noise and shorter length scales."""
+
+    def _fit(self, seen: Observations, *, afresh: bool) -> None:
+        with mock.patch.object(_sampler, "MapObjective", _RawMap):
+            super()._fit(seen, afresh=afresh)
+
+
+class ZeroMean(Patched):
+    """The mean far from all data is that of all losses."""
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        return [(_fit, "MEAN_VARIANCE", 0.0), (_posterior, "MEAN_VARIANCE", 0.0)]
+
+
+class OptunaPriorsZeroMean(OptunaPriors, ZeroMean):
+    """Both."""
+
+
 VARIANTS: dict[str, type[GPSampler]] = {
     "matern32": Matern32,
     "no-cap": NoCap,
@@ -263,6 +304,9 @@ VARIANTS: dict[str, type[GPSampler]] = {
     "half-drawn": HalfDrawn,
     "interleaved": Interleaved,
     "trust-region": TrustRegion,
+    "optuna-priors": OptunaPriors,
+    "zero-mean": ZeroMean,
+    "optuna-priors-zero-mean": OptunaPriorsZeroMean,
 }
 ROWS = (
     "optuna-gp",

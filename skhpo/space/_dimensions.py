@@ -30,6 +30,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skhpo.space._cells import LogCells, clip
 from skhpo.space._values import equal, identical, is_number, same_but_for_fits, same_value
 
 Kind = Literal["real", "ordinal", "categorical"]
@@ -54,11 +55,14 @@ class Dimension(ABC):
     even_cells : bool
         Whether all cells have the width ``1 / n_levels``. Every categorical dimension has such
         cells; ordinal ones may have others.
+    log_cells : LogCells or None
+        The cells of integers on a logarithmic axis.
     """
 
     kind: Kind
     n_levels: float
     even_cells: bool = False
+    log_cells: LogCells | None = None
 
     @abstractmethod
     def decode(self, position: float) -> Any:
@@ -90,11 +94,6 @@ class Dimension(ABC):
     def _definition(self) -> tuple[Any, ...]:
         """All that ``same_as`` has to compare."""
         return (self,)
-
-
-def _clip(positions: np.ndarray) -> np.ndarray:
-    """Positions in [0, 1]; NaN stays NaN, and no zero is negative: equal points have equal bytes."""
-    return np.minimum(np.maximum(positions, 0.0), 1.0) + 0.0
 
 
 def _check_bounds(low: Any, high: Any, log: bool, what: str) -> None:
@@ -171,10 +170,10 @@ class Real(Dimension):
         return min(max((warped - self._start) / self._width, 0.0), 1.0)
 
     def snap(self, positions: np.ndarray) -> np.ndarray:
-        return _clip(positions)
+        return clip(positions)
 
     def cells(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        clipped = _clip(positions)
+        clipped = clip(positions)
         return clipped, clipped
 
     def _definition(self) -> tuple[Any, ...]:
@@ -224,9 +223,8 @@ class Integer(Dimension):
         self.n_levels = n
         self.even_cells = not log
         if log:
-            # numpy's logarithm, as everywhere below: with another one the last edge may not be 1.
-            self._start = float(np.log(self.low - 0.5))
-            self._width = float(np.log(self.high + 0.5)) - self._start
+            self.log_cells = LogCells(float(low), float(high))
+            self._start, self._width = float(self.log_cells.start), float(self.log_cells.width)
 
     def __repr__(self) -> str:
         return f"Integer({self.low}, {self.high}{', log=True' if self.log else ''})"
@@ -236,22 +234,15 @@ class Integer(Dimension):
 
     def _edge(self, k: np.ndarray) -> np.ndarray:
         """Lower edge of the k-th cell, which is the upper one of the cell before it."""
-        if self.log:
-            return _clip((np.log(k + (self.low - 0.5)) - self._start) / self._width)
-        return k / self.n_levels
+        return k / self.n_levels if self.log_cells is None else self.log_cells.edge(k)
 
     def _index(self, positions: np.ndarray) -> np.ndarray:
-        if self.log:
-            value = np.exp(self._start + _clip(positions) * self._width)
-            k = np.floor(value + 0.5) - self.low
-        else:
-            k = np.floor(_clip(positions) * self.n_levels)
-        return np.minimum(np.maximum(k, 0), self.n_levels - 1)
+        if self.log_cells is not None:
+            return self.log_cells.index(positions)
+        return np.minimum(np.floor(clip(positions) * self.n_levels), self.n_levels - 1)
 
     def _middle(self, k: np.ndarray) -> np.ndarray:
-        if self.log:
-            return (self._edge(k) + self._edge(k + 1)) / 2
-        return (k + 0.5) / self.n_levels
+        return (k + 0.5) / self.n_levels if self.log_cells is None else self.log_cells.middle(k)
 
     def decode(self, position: float) -> int:
         if self.log:
@@ -307,7 +298,7 @@ class Listed(Dimension):
     def index(self, positions: np.ndarray) -> np.ndarray:
         """Number of the level at each position (a float); NaN stays NaN."""
         n = len(self._ordered)
-        return np.minimum(np.floor(_clip(positions) * n), n - 1)
+        return np.minimum(np.floor(clip(positions) * n), n - 1)
 
     def decode(self, position: float) -> Any:
         n = len(self._ordered)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skhpo.space._cells import Cells
 from skhpo.space._columns import Column, level_numbers, list_children
 from skhpo.space._lattice import Lattice
 
@@ -22,7 +23,7 @@ class Space:
     """The whole domain of a search, as samplers see it and as users wrote it.
 
     Samplers use the numeric face: ``d``, ``columns`` (for each the kind, number of levels and
-    cells of its ``dimension``, and its ``parent`` and ``branches``), ``canonical``, ``active``,
+    cells of its ``dimension``, and its ``parent`` and ``branches``), ``canonical``, ``cells``, ``active``,
     ``size``, ``enumerate`` and ``lattice``. ``to_params`` and ``to_position`` translate for users.
 
     Parameters
@@ -38,14 +39,7 @@ class Space:
         self.is_conditional = any(column.parent is not None for column in self.columns)
         self._check_parents()
 
-        # Columns whose canonical positions are one formula are snapped together.
-        even = [j for j, column in enumerate(self.columns) if column.dimension.even_cells]
-        self._even = np.array(even, dtype=np.intp)
-        self._n_even = np.array([self.columns[j].dimension.n_levels for j in even], dtype=float)
-        self._uneven = [
-            j for j in range(self.d) if self.kinds[j] != "real" and not self.columns[j].dimension.even_cells
-        ]
-
+        self.cells = Cells([column.dimension for column in self.columns])
         self._children = list_children(self.columns)
         self._has_children = {parent for parent, _ in self._children}
         self._names_below: list[set[str]] = [set() for _ in self.columns]
@@ -121,11 +115,7 @@ class Space:
         np.maximum(U, 0.0, out=U)
         np.minimum(U, 1.0, out=U)
         U += 0.0  # turns -0 into 0: equal points have equal bytes
-        if len(self._even):
-            k = np.minimum(np.floor(U[:, self._even] * self._n_even), self._n_even - 1)
-            U[:, self._even] = (k + 0.5) / self._n_even
-        for j in self._uneven:
-            U[:, j] = self.columns[j].dimension.snap(U[:, j])
+        self.cells.snap(U)
         incomplete = np.isnan(U)
         if self.is_conditional:
             mask = self.active(U)

@@ -58,7 +58,9 @@ class Layout:
 
         dimensions = [space.columns[j].dimension for j in self.ordinal]
         self._even_width = np.array([1 / d.n_levels if d.even_cells else np.nan for d in dimensions])
-        self._uneven = [(i, dimension) for i, dimension in enumerate(dimensions) if not dimension.even_cells]
+        self._is_even = np.isfinite(self._even_width)
+        # Not the space, as a layout that kept its own would keep itself.
+        self._cells = None if self._is_even.all() else space.cells
         self._last_widths = (b"", np.empty((0, len(self.ordinal))))
 
     def levels_of(self, X: np.ndarray) -> np.ndarray:
@@ -72,14 +74,12 @@ class Layout:
         candidates, so the last widths are kept: uneven cells cost as much as all the rest of a density of
         a few kernels.
         """
-        if not self._uneven:
+        if self._cells is None:
             return np.broadcast_to(self._even_width, (len(X), len(self.ordinal)))
         key, (last, widths) = X.tobytes(), self._last_widths
         if key != last:
-            widths = np.tile(self._even_width, (len(X), 1))
-            for i, dimension in self._uneven:
-                low, high = dimension.cells(X[:, self.ordinal[i]])
-                widths[:, i] = high - low
+            low, high = self._cells.edges(X)
+            widths = np.where(self._is_even, self._even_width, (high - low)[:, self.ordinal])
             widths.flags.writeable = False
             self._last_widths = key, widths
         return widths
