@@ -250,33 +250,63 @@ class TrustRegion(Patched):
 
 
 class _RawMap(MapObjective):
-    """The posterior density of the hyperparameters and not of their logarithms, under Optuna's priors.
+    """Some hyperparameters have Optuna's priors, and count by their own density, not that of their logarithm.
 
     Inverse squared length scales exp(-0.1 (x + 1 / x)), signal Gamma(2, 1), noise Gamma(1.1, 30).
     """
 
+    parts: tuple[str, ...] = ("lengths", "signal", "noise")
+
     def __init__(self, embedding: Embedding, Phi: np.ndarray, y: np.ndarray, prior: LogNormalPrior) -> None:
-        super().__init__(embedding, Phi, y, LogNormalPrior(prior.mean, np.full_like(prior.sd, np.inf)))
+        sd = prior.sd.copy()
+        for part, entries in (("lengths", slice(-2)), ("signal", -2), ("noise", -1)):
+            if part in self.parts:
+                sd[entries] = np.inf
+        super().__init__(embedding, Phi, y, LogNormalPrior(prior.mean, sd))
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = super().__call__(theta)
         gradient = gradient.copy()
-        x = np.exp(-2.0 * theta[:-2])
-        value += 0.1 * (x + 1.0 / x).sum()
-        gradient[:-2] += 0.2 * (1.0 / x - x)
-        for i, shape, rate in ((-2, 2.0, 1.0), (-1, 1.1, 30.0)):
-            raw = math.exp(theta[i])
-            value -= (shape - 1.0) * theta[i] - rate * raw
-            gradient[i] -= (shape - 1.0) - rate * raw
+        if "lengths" in self.parts:
+            x = np.exp(-2.0 * theta[:-2])
+            value += 0.1 * (x + 1.0 / x).sum()
+            gradient[:-2] += 0.2 * (1.0 / x - x)
+        for part, i, shape, rate in (("signal", -2, 2.0, 1.0), ("noise", -1, 1.1, 30.0)):
+            if part in self.parts:
+                raw = math.exp(theta[i])
+                value -= (shape - 1.0) * theta[i] - rate * raw
+                gradient[i] -= (shape - 1.0) - rate * raw
         return value, gradient
 
 
 class OptunaPriors(Patched):
-    """The priors of Optuna's Gaussian process, which have more noise and shorter length scales."""
+    """The priors of Optuna's Gaussian process."""
+
+    objective: type[MapObjective] = _RawMap
 
     def _fit(self, seen: Observations, *, afresh: bool) -> None:
-        with mock.patch.object(_sampler, "MapObjective", _RawMap):
+        with mock.patch.object(_sampler, "MapObjective", self.objective):
             super()._fit(seen, afresh=afresh)
+
+
+class _RawLengths(_RawMap):
+    parts = ("lengths",)
+
+
+class OptunaLengths(OptunaPriors):
+    """Its prior of the length scales: hardly any opinion from 0.3 to 3, and a wall on either side."""
+
+    objective = _RawLengths
+
+
+class _RawNoise(_RawMap):
+    parts = ("noise",)
+
+
+class OptunaNoise(OptunaPriors):
+    """Its prior of the noise: hardly ever more than a tenth."""
+
+    objective = _RawNoise
 
 
 class ZeroMean(Patched):
@@ -305,6 +335,8 @@ VARIANTS: dict[str, type[GPSampler]] = {
     "interleaved": Interleaved,
     "trust-region": TrustRegion,
     "optuna-priors": OptunaPriors,
+    "optuna-lengths": OptunaLengths,
+    "optuna-noise": OptunaNoise,
     "zero-mean": ZeroMean,
     "optuna-priors-zero-mean": OptunaPriorsZeroMean,
 }

@@ -10,7 +10,7 @@ U         : (n, d), points in the unit cube; NaN where a column is inactive
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +68,7 @@ class Cells:
     """
 
     def __init__(self, dimensions: Sequence[Dimension]) -> None:
-        numbered = list(enumerate(dimensions))
+        self._dimensions, numbered = dimensions, list(enumerate(dimensions))
         self._even = np.array([j for j, dimension in numbered if dimension.even_cells], dtype=np.intp)
         self._n_even = np.array([dimensions[j].n_levels for j in self._even], dtype=float)
         log = [(j, dimension.log_cells) for j, dimension in numbered if dimension.log_cells is not None]
@@ -78,6 +78,10 @@ class Cells:
         self._single = [
             (j, dimension) for j, dimension in numbered if dimension.kind != "real" and j not in together
         ]
+
+    def of(self, columns: Iterable[int]) -> Cells:
+        """Those of some of the columns, in their order."""
+        return Cells([self._dimensions[j] for j in columns])
 
     def snap(self, U: np.ndarray) -> None:
         """Bring points (n, d) of the unit cube to their canonical positions, in place."""

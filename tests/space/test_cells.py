@@ -47,6 +47,14 @@ def test_edges_are_those_of_each_column(drawn):
         np.testing.assert_array_equal(high[:, j], above)
 
 
+@given(_space_and_points())
+def test_some_columns_have_their_own_edges(drawn):
+    space, U = drawn
+    some = np.arange(space.d)[::-2]
+    for part, whole in zip(space.cells.of(some).edges(U[:, some]), space.cells.edges(U), strict=True):
+        np.testing.assert_array_equal(part, whole[:, some])
+
+
 def test_inactive_entries_have_no_edges():
     space = Space([Column("a", Integer(1, 9)), Column("b", Integer(1, 9, log=True)), Column("c", _WEIGHTED)])
     for edges in space.cells.edges(np.full((2, 3), np.nan)):

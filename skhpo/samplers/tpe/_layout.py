@@ -58,9 +58,9 @@ class Layout:
 
         dimensions = [space.columns[j].dimension for j in self.ordinal]
         self._even_width = np.array([1 / d.n_levels if d.even_cells else np.nan for d in dimensions])
-        self._is_even = np.isfinite(self._even_width)
+        self._uneven = np.flatnonzero(np.isnan(self._even_width))
         # Not the space, as a layout that kept its own would keep itself.
-        self._cells = None if self._is_even.all() else space.cells
+        self._uneven_cells = space.cells.of(self.ordinal[self._uneven])
         self._last_widths = (b"", np.empty((0, len(self.ordinal))))
 
     def levels_of(self, X: np.ndarray) -> np.ndarray:
@@ -74,12 +74,13 @@ class Layout:
         candidates, so the last widths are kept: uneven cells cost as much as all the rest of a density of
         a few kernels.
         """
-        if self._cells is None:
+        if not len(self._uneven):
             return np.broadcast_to(self._even_width, (len(X), len(self.ordinal)))
         key, (last, widths) = X.tobytes(), self._last_widths
         if key != last:
-            low, high = self._cells.edges(X)
-            widths = np.where(self._is_even, self._even_width, (high - low)[:, self.ordinal])
+            widths = np.tile(self._even_width, (len(X), 1))
+            low, high = self._uneven_cells.edges(X[:, self.ordinal[self._uneven]])
+            widths[:, self._uneven] = high - low
             widths.flags.writeable = False
             self._last_widths = key, widths
         return widths
