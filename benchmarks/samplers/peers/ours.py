@@ -76,7 +76,7 @@ def build_of(name: str) -> str:
     rooms = package / "samplers"
     folders = [rooms / made_of for made_of in MADE_OF.get(name, (name,))]
     sources = [path for path in sorted(rooms.glob("_*.py")) if path.stem in (*SHARED, f"_{name}")]
-    sources += sorted((package / "space").glob("_[ds]*.py"))
+    sources += sorted((package / "space").glob("_[cds]*.py"))
     for folder in folders:
         sources += sorted(folder.glob("*.py"))
     digest = hashlib.sha256("".join(code_of(source.read_text()) for source in sources).encode())
