@@ -309,17 +309,6 @@ class OptunaNoise(OptunaPriors):
     objective = _RawNoise
 
 
-class ZeroMean(Patched):
-    """The mean far from all data is that of all losses."""
-
-    def _patches(self) -> list[tuple[Any, str, Any]]:
-        return [(_fit, "MEAN_VARIANCE", 0.0), (_posterior, "MEAN_VARIANCE", 0.0)]
-
-
-class OptunaPriorsZeroMean(OptunaPriors, ZeroMean):
-    """Both."""
-
-
 VARIANTS: dict[str, type[GPSampler]] = {
     "matern32": Matern32,
     "no-cap": NoCap,
@@ -337,8 +326,6 @@ VARIANTS: dict[str, type[GPSampler]] = {
     "optuna-priors": OptunaPriors,
     "optuna-lengths": OptunaLengths,
     "optuna-noise": OptunaNoise,
-    "zero-mean": ZeroMean,
-    "optuna-priors-zero-mean": OptunaPriorsZeroMean,
 }
 ROWS = (
     "optuna-gp",
