@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 from skhpo.samplers.gp import GPSampler, _fit, _posterior, _sampler, _transforms
-from skhpo.samplers.gp._acquisition import Acquisition
+from skhpo.samplers.gp._acquisition import Acquisition, log_ei
 from skhpo.samplers.gp._embedding import Embedding
 from skhpo.samplers.gp._fit import LogNormalPrior, MapObjective
 from skhpo.samplers.gp._observations import Observations
@@ -309,6 +309,25 @@ class OptunaNoise(OptunaPriors):
     objective = _RawNoise
 
 
+class MeanIncumbent(GPSampler):
+    """What is to be improved on is the least posterior mean at a point told, not the least target."""
+
+    def _utility(self, posterior: Posterior) -> Any:
+        f = self._incumbent(posterior)
+        return lambda mu, sigma: log_ei(mu, sigma, f)
+
+    def _incumbent(self, posterior: Posterior) -> np.ndarray:
+        told = self._embedding.features(self.history.X[self._observed.rows])
+        return posterior(told)[0].min(axis=0)
+
+
+class HalfwayIncumbent(MeanIncumbent):
+    """Halfway between the two."""
+
+    def _incumbent(self, posterior: Posterior) -> np.ndarray:
+        return 0.5 * (super()._incumbent(posterior) + posterior.Y[self._observed.m :].min(axis=0))
+
+
 VARIANTS: dict[str, type[GPSampler]] = {
     "matern32": Matern32,
     "no-cap": NoCap,
@@ -323,6 +342,8 @@ VARIANTS: dict[str, type[GPSampler]] = {
     "half-drawn": HalfDrawn,
     "interleaved": Interleaved,
     "trust-region": TrustRegion,
+    "mean-incumbent": MeanIncumbent,
+    "halfway-incumbent": HalfwayIncumbent,
     "optuna-priors": OptunaPriors,
     "optuna-lengths": OptunaLengths,
     "optuna-noise": OptunaNoise,
