@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from skhpo.space._cells import clip
 from skhpo.space._dimensions import Categorical, Dimension, Integer, Kind, Listed, Ordinal, Real
 from skhpo.space._values import is_number, same_value
 
@@ -103,7 +104,7 @@ class Quantile(Dimension):
         return min(max(p, 0.0), 1.0)
 
     def snap(self, positions: np.ndarray) -> np.ndarray:
-        return np.minimum(np.maximum(positions, 0.0), 1.0) + 0.0
+        return clip(positions)
 
     def cells(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         clipped = self.snap(positions)
