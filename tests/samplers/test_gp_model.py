@@ -362,6 +362,20 @@ def test_the_box_minimiser_on_rosenbrock_and_at_bounds():
     np.testing.assert_array_equal(X, [[0.0, 1.0], [0.0, 0.4]])
 
 
+def test_the_box_minimiser_ends_where_steps_gain_next_to_nothing():
+    # The first search has a value, beside which its steps are nothing; the second goes on to the edge.
+    height, evaluated = np.array([1e6, 0.0]), np.zeros(2, dtype=int)
+
+    def slope(X, which):
+        evaluated[which] += 1
+        return height[which] + 0.1 * X[:, 0], np.full(X.shape, 0.1)
+
+    X, f = minimise_in_box(slope, np.full((2, 1), 0.9), np.ones(1), np.ones((2, 1), dtype=bool))
+    assert evaluated[0] == 3 < evaluated[1]
+    np.testing.assert_allclose(X[:, 0], [0.7, 0.0])
+    np.testing.assert_allclose(f, height + 0.1 * X[:, 0])
+
+
 def test_local_search_leaves_no_better_neighbour():
     def value(X):
         a, x, n = SPACE.branch(0, X[:, 0]), X[:, 1], X[:, 2]
@@ -375,13 +389,21 @@ def test_local_search_leaves_no_better_neighbour():
 
     U = np.random.default_rng(0).random((6, SPACE.d))
     before = U.copy()
-    X, found = local_search(SPACE, value, with_gradient, U, np.ones(SPACE.d))
+    X, found = local_search(SPACE, value, with_gradient, U, np.ones(SPACE.d), n_refined=6)
     np.testing.assert_array_equal(U, before)
     np.testing.assert_array_equal(X, SPACE.canonical(X))
     np.testing.assert_allclose(found, value(X))
     # Column 0's best level is 2, where 3 and 4 are inactive; n's best level of nine is the sixth, at 5.5 / 9.
     np.testing.assert_allclose(X[:, [0, 2]], np.tile([2.5 / 3, 5.5 / 9], (6, 1)))
     np.testing.assert_allclose(X[:, 1], 0.2 + 0.5 * 5.5 / 9, atol=1e-4)
+
+    # By default the best four are refined, and the others are left after their first sweep.
+    _, some = local_search(SPACE, value, with_gradient, U, np.ones(SPACE.d))
+    _, first = local_search(SPACE, value, with_gradient, U, np.ones(SPACE.d), max_sweeps=1)
+    refined = np.argsort(-first, kind="stable")[:4]
+    np.testing.assert_array_equal(some[refined], found[refined])
+    left = np.setdiff1d(np.arange(6), refined)
+    np.testing.assert_array_equal(some[left], first[left])
 
 
 @pytest.mark.parametrize("dimension", [Integer(1, 10**9), Integer(1, 5000, log=True)], ids=["even", "log"])

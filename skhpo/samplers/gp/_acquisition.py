@@ -47,20 +47,31 @@ beyond is 10395 / z^10 = 1e-13."""
 def log_h(z: np.ndarray) -> np.ndarray:
     """Logarithm of h(z) = phi(z) + z Phi(z), right to the last digits for every z; compare [1]_, eq. 9."""
     z = np.asarray(z, dtype=float)
-    result = np.empty_like(z)
     near, far = z > -1.0, z < -_FAR
-    result[near] = np.log(np.exp(-0.5 * z[near] ** 2 - _LOG_SQRT_2PI) + z[near] * ndtr(z[near]))
-    # h = phi (1 - t) with t = |z| Phi(z) / phi(z) = |z| sqrt(pi / 2) erfcx(|z| / sqrt(2)).
-    middle = ~(near | far)
-    a = -z[middle]
-    t = a * math.sqrt(0.5 * math.pi) * erfcx(a * math.sqrt(0.5))
-    result[middle] = -0.5 * a**2 - _LOG_SQRT_2PI + np.log1p(-t)
-    # 1 - t = u (1 - 3 u + 15 u^2 - 105 u^3 + 945 u^4 - ...), u = 1 / z^2.
-    a = -z[far]
-    u = a**-2.0
-    series = u * (-3.0 + u * (15.0 + u * (-105.0 + u * 945.0)))
-    result[far] = -0.5 * a**2 - _LOG_SQRT_2PI - 2.0 * np.log(a) + np.log1p(series)
+    result = np.empty_like(z)
+    for part, formula in ((near, _log_h_near), (~(near | far), _log_h_middle), (far, _log_h_far)):
+        if part.all():
+            return formula(z)
+        if part.any():
+            result[part] = formula(z[part])
     return result
+
+
+def _log_h_near(z: np.ndarray) -> np.ndarray:
+    return np.log(_phi(z) + z * ndtr(z))
+
+
+def _log_h_middle(z: np.ndarray) -> np.ndarray:
+    # h = phi (1 - t) with t = |z| Phi(z) / phi(z) = |z| sqrt(pi / 2) erfcx(|z| / sqrt(2)).
+    t = -z * math.sqrt(0.5 * math.pi) * erfcx(-z * math.sqrt(0.5))
+    return -0.5 * z**2 - _LOG_SQRT_2PI + np.log1p(-t)
+
+
+def _log_h_far(z: np.ndarray) -> np.ndarray:
+    # 1 - t = u (1 - 3 u + 15 u^2 - 105 u^3 + 945 u^4 - ...), u = 1 / z^2.
+    u = z**-2.0
+    series = u * (-3.0 + u * (15.0 + u * (-105.0 + u * 945.0)))
+    return -0.5 * z**2 - _LOG_SQRT_2PI - 2.0 * np.log(-z) + np.log1p(series)
 
 
 def _phi(z: np.ndarray) -> np.ndarray:
@@ -69,6 +80,8 @@ def _phi(z: np.ndarray) -> np.ndarray:
 
 def _log_mean_exp(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithm (q,) of the mean over fantasies of exp(each) (q, S), and each one's share (q, S) in it."""
+    if each.shape[1] == 1:
+        return each[:, 0], np.ones_like(each)
     largest = each.max(axis=1, keepdims=True)
     share = np.exp(each - largest)
     total = share.sum(axis=1, keepdims=True)

@@ -53,27 +53,28 @@ class Embedding:
     """
 
     def __init__(self, space: Space) -> None:
-        self._space = space
-        self._lines: list[tuple[int, int]] = []
-        self._circles: list[tuple[int, int]] = []
-        self._levels: list[tuple[int, int, int, bool]] = []
+        lines: list[tuple[int, int]] = []
+        circles: list[tuple[int, int]] = []
+        levels: list[tuple[int, int, int]] = []
         owner: list[int] = []
         for j, column in enumerate(space.columns):
             first, can_be_inactive = len(owner), column.parent is not None
             if space.kinds[j] == "categorical":
                 n_levels = int(column.dimension.n_levels)
-                self._levels.append((j, first, n_levels, can_be_inactive))
+                levels.append((j, first, n_levels))
                 owner += [j] * (n_levels + can_be_inactive)
             elif can_be_inactive:
-                self._circles.append((j, first))
+                circles.append((j, first))
                 owner += [j, j]
             else:
-                self._lines.append((j, first))
+                lines.append((j, first))
                 owner.append(j)
         self._own(np.array(owner), space.d)
-        self.ordered = np.array([j for j, _ in (*self._lines, *self._circles)], dtype=int)
-        # Fancy indices of all straight columns at once: they are most columns of most spaces.
-        self._line_features = np.array([first for _, first in self._lines], dtype=int)
+        self.ordered = np.array([j for j, _ in (*lines, *circles)], dtype=int)
+        # Fancy indices of all columns of a kind at once: what costs is the number of calls to numpy.
+        self._line_features = np.array([first for _, first in lines], dtype=int)
+        self._circle_features = np.array([first for _, first in circles], dtype=int)
+        self._categorical, self._level_features, self._n_levels = np.array(levels, dtype=int).reshape(-1, 3).T
 
     def _own(self, owner: np.ndarray, n_columns: int) -> None:
         """Set which of the columns each feature belongs to."""
@@ -84,21 +85,20 @@ class Embedding:
         """Features (n, F) of canonical points (n, d)."""
         Phi = np.zeros((len(X), self.n_features))
         self._place(Phi, X[:, self.ordered])
-        for j, first, n_levels, can_be_inactive in self._levels:
-            level = self._space.branch(j, X[:, j])
-            if can_be_inactive:
-                level = np.where(np.isnan(level), n_levels, level)
-            Phi[np.arange(len(X)), first + level.astype(int)] = np.sqrt(0.5)
+        if len(self._categorical):
+            # Canonical positions are middles of cells; inactive is one more level.
+            level = np.floor(X[:, self._categorical] * self._n_levels)
+            level = np.where(np.isnan(level), self._n_levels, level).astype(int)
+            Phi[np.arange(len(X))[:, None], self._level_features + level] = np.sqrt(0.5)
         return Phi
 
     def positions(self, Phi: np.ndarray) -> np.ndarray:
         """Positions (n, k) in the ordered columns, read off features (n, F); NaN where inactive."""
         x = np.empty((len(Phi), len(self.ordered)))
-        n_lines = len(self._lines)
+        n_lines = len(self._line_features)
         x[:, :n_lines] = Phi[:, self._line_features] + 0.5
-        for i, (_, first) in enumerate(self._circles, n_lines):
-            cos, sin = Phi[:, first], Phi[:, first + 1]
-            x[:, i] = np.where((cos == 0.0) & (sin == 0.0), np.nan, np.arctan2(sin, cos) + 0.5)
+        cos, sin = Phi[:, self._circle_features], Phi[:, self._circle_features + 1]
+        x[:, n_lines:] = np.where((cos == 0.0) & (sin == 0.0), np.nan, np.arctan2(sin, cos) + 0.5)
         return x
 
     def moved(self, Phi: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -109,26 +109,27 @@ class Embedding:
 
     def _place(self, Phi: np.ndarray, x: np.ndarray) -> None:
         """Write positions x (n, k) of the ordered columns into the features Phi (n, F)."""
-        n_lines = len(self._lines)
+        n_lines = len(self._line_features)
         # Centred, so that squared distances as differences of squares lose no digits.
         Phi[:, self._line_features] = x[:, :n_lines] - 0.5
-        for i, (_, first) in enumerate(self._circles, n_lines):
-            active = ~np.isnan(x[:, i])
-            angle = x[active, i] - 0.5
-            Phi[active, first], Phi[active, first + 1] = np.cos(angle), np.sin(angle)
+        if len(self._circle_features):
+            angle = x[:, n_lines:] - 0.5
+            inactive = np.isnan(angle)
+            Phi[:, self._circle_features] = np.where(inactive, 0.0, np.cos(angle))
+            Phi[:, self._circle_features + 1] = np.where(inactive, 0.0, np.sin(angle))
 
     def by_positions(self, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        """Gradient (n, k) by the positions x (n, k), of a function whose gradient by features is given.
+        """Gradient (..., k) by the positions x (..., k), of a function whose gradient by features is given.
 
         Ordinal columns are taken as if they were real; inactive ones have zeros.
         """
-        result = np.zeros(x.shape)
-        n_lines = len(self._lines)
-        result[:, :n_lines] = gradient[:, self._line_features]
-        for i, (_, first) in enumerate(self._circles, n_lines):
-            angle = x[:, i] - 0.5
-            along = -np.sin(angle) * gradient[:, first] + np.cos(angle) * gradient[:, first + 1]
-            result[:, i] = np.where(np.isnan(angle), 0.0, along)
+        result = np.empty((*gradient.shape[:-1], len(self.ordered)))
+        n_lines = len(self._line_features)
+        result[..., :n_lines] = gradient[..., self._line_features]
+        if len(self._circle_features):
+            first, angle = self._circle_features, x[..., n_lines:] - 0.5
+            along = -np.sin(angle) * gradient[..., first] + np.cos(angle) * gradient[..., first + 1]
+            result[..., n_lines:] = np.where(np.isnan(angle), 0.0, along)
         return result
 
     def by_column(self, values: np.ndarray) -> np.ndarray:

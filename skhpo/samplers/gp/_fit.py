@@ -202,9 +202,11 @@ class MapObjective:
         value = 0.5 * (y @ alpha) + np.log(L.diagonal()).sum() + 0.5 * n * math.log(2.0 * math.pi)
 
         # R&W eq. 5.9: d value / d K = (K^-1 - alpha alpha^T) / 2 =: G, symmetric. dpotri fills the lower
-        # half.
+        # half, and leaves the zeros in the upper one.
         G = lapack.dpotri(L, lower=1)[0]
-        G += np.tril(G, -1).T
+        diagonal = G.diagonal().copy()
+        G = G + G.T
+        G.flat[:: n + 1] = diagonal
         G -= np.outer(alpha, alpha)
         G *= 0.5
         # With S = s G M' the derivative by psi_if is 4 w_f sum_k S_ik (psi_if - psi_kf). As

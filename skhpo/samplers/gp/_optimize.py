@@ -37,7 +37,8 @@ def minimise_in_box(
     scale: np.ndarray,
     movable: np.ndarray,
     max_rounds: int = 60,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-2,
+    least_gain: float = 1e-4,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Local minima of B functions in the unit cube, side by side: projected BFGS.
 
@@ -58,6 +59,8 @@ def minimise_in_box(
     max_rounds : int
     tolerance : float
         A search ends when no entry of its scaled projected gradient is larger.
+    least_gain : float
+        A search ends when two steps in a row have gained less than this part of its value.
 
     Returns
     -------
@@ -69,67 +72,67 @@ def minimise_in_box(
     .. [1] D. P. Bertsekas, "Projected Newton methods for optimization problems with simple constraints",
        SIAM Journal on Control and Optimization 20, 1982.
     """
-    X = X.copy()
-    B = len(X)
-    f, g = function(X, np.arange(B))
-    H0 = np.diag(scale**2)
-    H = np.repeat(H0[None], B, axis=0)
-    untried = np.ones(B, dtype=bool)
-    t = np.ones(B)
-    alive = np.arange(B)
+    X, which = X.copy(), np.arange(len(X))
+    f, g = function(X, which)
+    values, x = f.copy(), X.copy()
+    H = np.repeat(np.diag(scale**2)[None], len(x), axis=0)
+    t, n_idle, untried = np.ones(len(x)), np.zeros(len(x)), np.ones(len(x), dtype=bool)
     for _ in range(max_rounds):
-        free = movable[alive] & ~(
-            ((X[alive] <= 0.0) & (g[alive] > 0.0)) | ((X[alive] >= 1.0) & (g[alive] < 0.0))
-        )
-        free_g = np.where(free, g[alive], 0.0)
-        going = (np.abs(free_g) * scale).max(axis=1, initial=0.0) > tolerance
-        going &= t[alive] > 1e-6
-        alive, free, free_g = alive[going], free[going], free_g[going]
-        if len(alive) == 0:
-            break
-        p = -np.where(free, (H[alive] @ free_g[..., None])[..., 0], 0.0)
+        free = movable & ~(((x <= 0.0) & (g > 0.0)) | ((x >= 1.0) & (g < 0.0)))
+        free_g = np.where(free, g, 0.0)
+        going = ((np.abs(free_g) * scale).max(axis=1, initial=0.0) > tolerance) & (t > 1e-6) & (n_idle < 2)
+        if not going.all():
+            X[which], values[which] = x, f
+            which, x, f, g, H, movable = which[going], x[going], f[going], g[going], H[going], movable[going]
+            t, n_idle, untried = t[going], n_idle[going], untried[going]
+            free, free_g = free[going], free_g[going]
+            if len(which) == 0:
+                break
+        p = -np.where(free, (H @ free_g[..., None])[..., 0], 0.0)
         # A direction longer than the scale of the function leaves the region its model was learnt in.
         p /= np.maximum(1.0, np.abs(p / scale).max(axis=1))[:, None]
-        trial = np.clip(X[alive] + t[alive, None] * p, 0.0, 1.0)
-        step = trial - X[alive]
-        f_trial, g_trial = function(trial, alive)
-        expected = np.einsum("bd,bd->b", g[alive], step)
-        taken = (f_trial <= f[alive] + 1e-4 * expected) & (expected < 0.0)
+        trial = np.minimum(np.maximum(x + t[:, None] * p, 0.0), 1.0)
+        step = trial - x
+        f_trial, g_trial = function(trial, which)
+        expected = (g * step).sum(axis=1)
+        taken = (f_trial <= f + 1e-4 * expected) & (expected < 0.0)
 
         # The minimiser of the parabola through both values and the slope, safeguarded.
         with np.errstate(divide="ignore", invalid="ignore"):
-            shrink = -0.5 * expected / (f_trial - f[alive] - expected)
-        shrink = np.clip(np.where(np.isfinite(shrink), shrink, 0.1), 0.1, 0.5)
-        t[alive] = np.where(taken, 1.0, t[alive] * shrink)
+            shrink = -0.5 * expected / (f_trial - f - expected)
+        shrink = np.minimum(np.maximum(np.where(np.isfinite(shrink), shrink, 0.1), 0.1), 0.5)
+        t = np.where(taken, 1.0, t * shrink)
+        idle = f - f_trial < least_gain * np.abs(f_trial)
+        n_idle = np.where(taken, np.where(idle, n_idle + 1, 0), n_idle)
 
-        moved = alive[taken]
-        s, y = step[taken], (g_trial - g[alive])[taken]
-        y = np.where(free[taken], y, 0.0)
-        X[moved], f[moved], g[moved] = trial[taken], f_trial[taken], g_trial[taken]
-        _update(H, untried, moved, s, y, scale)
-    return X, f
+        H, untried = _updated(H, untried, taken, step, np.where(free, g_trial - g, 0.0), scale)
+        x, g = np.where(taken[:, None], trial, x), np.where(taken[:, None], g_trial, g)
+        f = np.where(taken, f_trial, f)
+    X[which], values[which] = x, f
+    return X, values
 
 
-def _update(
-    H: np.ndarray, untried: np.ndarray, which: np.ndarray, s: np.ndarray, y: np.ndarray, scale: np.ndarray
-) -> None:
-    """BFGS update of the inverse Hessians ``which``, in place; skipped where curvature is not positive."""
-    sy = np.einsum("bd,bd->b", s, y)
-    curved = sy > 1e-10 * np.linalg.norm(s / scale, axis=1) * np.linalg.norm(y * scale, axis=1)
-    which, s, y, sy = which[curved], s[curved], y[curved], sy[curved]
-    if len(which) == 0:
-        return
-    # Nocedal & Wright 2006, eq. 6.20: the first estimate is given the size of the curvature just seen.
-    first = untried[which]
-    size = sy / np.einsum("bd,bd->b", y * scale**2, y)
-    H[which] *= np.where(first, size, 1.0)[:, None, None]
-    untried[which] = False
-    Hy = (H[which] @ y[..., None])[..., 0]
-    yHy = np.einsum("bd,bd->b", y, Hy)
-    # Nocedal & Wright 2006, eq. 6.17, multiplied out.
-    cross = s[:, :, None] * Hy[:, None, :]
-    H[which] += ((1.0 + yHy / sy) / sy)[:, None, None] * (s[:, :, None] * s[:, None, :])
-    H[which] -= (cross + cross.transpose(0, 2, 1)) / sy[:, None, None]
+def _updated(
+    H: np.ndarray, untried: np.ndarray, taken: np.ndarray, s: np.ndarray, y: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse Hessians after the BFGS update of those who took their step, and which are still untried.
+
+    The update is skipped where curvature is not positive.
+    """
+    sy = (s * y).sum(axis=1)
+    squared = ((s / scale) ** 2).sum(axis=1) * ((y * scale) ** 2).sum(axis=1)
+    curved = taken & (sy > 1e-10 * np.sqrt(squared))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # Nocedal & Wright 2006, eq. 6.20: the first estimate is given the size of the curvature just seen.
+        size = np.where(untried, sy / (y * scale**2 * y).sum(axis=1), 1.0)
+        sized = H * size[:, None, None]
+        Hy = (sized @ y[..., None])[..., 0]
+        # Nocedal & Wright 2006, eq. 6.17, multiplied out.
+        a = s / sy[:, None]
+        cross = a[:, :, None] * Hy[:, None, :]
+        sized += ((sy + (y * Hy).sum(axis=1))[:, None] * a)[:, :, None] * a[:, None, :]
+        sized -= cross + cross.transpose(0, 2, 1)
+    return np.where(curved[:, None, None], sized, H), untried & ~curved
 
 
 def local_search(
@@ -139,6 +142,7 @@ def local_search(
     U: np.ndarray,
     scale: np.ndarray,
     max_sweeps: int = 8,
+    n_refined: int = 4,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Local maxima of an acquisition function from full starting points.
 
@@ -153,6 +157,8 @@ def local_search(
     scale : ndarray of shape (d,)
         Length scales.
     max_sweeps : int
+    n_refined : int
+        Searches that go on after the first sweep: the best of those that it has moved.
 
     Returns
     -------
@@ -173,6 +179,7 @@ def local_search(
             active = space.active(space.canonical(U[going]))[:, j]
             moved[_search_column(space, value, U, best, going[active], j)] = True
         going = np.flatnonzero(moved)
+        going = going[np.argsort(-best[going], kind="stable")[:n_refined]]
         if len(going) == 0:
             break
     return space.canonical(U), best

@@ -116,16 +116,14 @@ class Posterior:
         sigma = self._deviation(np.einsum("ij,ij->i", V, V))
         # d c(x, x_i) / d psi = s M'(r^2) 2 w (psi - psi_i), so that sum_i a_i d c_i / d psi
         # = 2 s w (psi sum_i a_i M'_i - sum_i a_i M'_i psi_i).
-        coefficients = np.concatenate(
-            [np.repeat(self.alpha.T[None], len(X), axis=0), (V @ self._L_inverse)[:, None]], axis=1
-        )
-        A = coefficients * dM[:, None, :]
+        S = self.alpha.shape[1]
+        A = np.empty((len(X), S + 1, len(self.Psi)))
+        A[:, :S] = self.alpha.T
+        A[:, S] = V @ self._L_inverse
+        A *= dM[:, None, :]
         by_feature = A.sum(axis=2)[..., None] * Psi[:, None, :] - A @ self.Psi
         by_feature *= 2.0 * self.hyper.signal * self._w
-        S = self.alpha.shape[1]
-        by_position = embedding.by_positions(
-            np.repeat(bent, S + 1, axis=0), by_feature.reshape(-1, by_feature.shape[2])
-        ).reshape(len(X), S + 1, x.shape[1])
+        by_position = embedding.by_positions(bent[:, None], by_feature)
         if self.hyper.is_bent:
             by_position *= np.nan_to_num(slope(x, bends))[:, None]
         gradients = np.zeros((len(X), S + 1, X.shape[1]))

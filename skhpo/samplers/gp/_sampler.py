@@ -110,7 +110,7 @@ class GPSampler(Sampler):
     they say nothing of noise and the prior stays.
 
     Hyperparameters are fitted at fixed lengths of the history: at powers of two afresh, and in
-    between, at most 32 times for each doubling, from the last fit. The fit in force is thereby a function of
+    between, at most 16 times for each doubling, from the last fit. The fit in force is thereby a function of
     the history alone, also for a history that was told all at once, and its cost is a fixed number of fits
     for each doubling.
 
@@ -255,7 +255,7 @@ class GPSampler(Sampler):
     def _refit(self, n: int) -> None:
         """Bring the hyperparameters to what the schedule says for n evaluations, from wherever they stand."""
         first = 1 << (n.bit_length() - 1)
-        for length in range(first, n + 1, max(1, first // 32)):
+        for length in range(first, n + 1, max(1, first // 16)):
             if length > self._fitted_at:
                 self._fit(self._data(length), afresh=length == first)
                 self._fitted_at = length
