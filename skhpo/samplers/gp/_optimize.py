@@ -10,9 +10,10 @@ H     : (B, d, d), inverse Hessian estimates
 p, t  : (B, d), (B,), search directions and step lengths
 
 A search alternates two steps until neither moves it: quasi-Newton over the real columns, all searches in one
-batch, and an exhaustive (or, over many levels, a line) search over each discrete column in turn. Points are
-evaluated at canonical positions only, so that no optimum is lost to rounding afterwards. Full points remember
-what an inactive column was, so that a parent's change wakes children at a sensible position.
+batch, and an exhaustive (or, over many levels, a line) search over each discrete column in turn. After the
+first such sweep only the best searches go on. Points are evaluated at canonical positions only, so that no
+optimum is lost to rounding afterwards. Full points remember what an inactive column was, so that a parent's
+change wakes children at a sensible position.
 """
 
 from __future__ import annotations
