@@ -63,7 +63,7 @@ def drive(name, space, **told):
 @pytest.mark.parametrize(("name", "space", "last"), LAST)
 def test_points_are_what_they_were(name, space, last):
     X = drive(name, SPACES[space])
-    # Sixty points on, other libraries of linear algebra have changed some last digits. A Gaussian process hands
-    # them on from fit to fit and ends its searches short of the top: 1e-14 in the losses became 2e-4 at most.
+    # Sixty points on, other libraries of linear algebra have changed some last digits. A Gaussian process
+    # hands them on from fit to fit and ends its searches short of the top: 1e-14 in the losses became 2e-4.
     np.testing.assert_allclose(X[-1], last, rtol=1e-5, atol=2e-3 if name == "gp" else 0.0)
     np.testing.assert_array_equal(drive(name, SPACES[space], resource=1.0), X)
