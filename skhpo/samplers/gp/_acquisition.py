@@ -80,6 +80,7 @@ def _phi(z: np.ndarray) -> np.ndarray:
 
 def _log_mean_exp(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithm (q,) of the mean over fantasies of exp(each) (q, S), and each one's share (q, S) in it."""
+    # The usual case, in the innermost loop of the search for the next point.
     if each.shape[1] == 1:
         return each[:, 0], np.ones_like(each)
     largest = each.max(axis=1, keepdims=True)
