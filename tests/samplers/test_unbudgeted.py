@@ -28,9 +28,9 @@ SPACES = {
 }
 NAN = np.nan
 
-# A point of ``drive``: who changes what a sampler proposes is to notice, and to write it here. The last one, but
-# of the Gaussian process an earlier one that has a model: each fit hands on more of what another library of
-# linear algebra does to last digits, 1e-14 in the losses being 1e-8 in this point and up to 2e-4 in the last.
+# A point of ``drive``: who changes what a sampler proposes is to notice, and to write it here. It is the last
+# one, but of the Gaussian process an earlier one: each fit hands on more of what another library of linear
+# algebra does to last digits, 1e-14 in the losses being 1e-8 in this point and up to 2e-4 in the last.
 WHICH = {"gp": 16}
 POINTS = [
     ("random", "reals", [0.327687754, 0.186647456, 0.265949512]),
