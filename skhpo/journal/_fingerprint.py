@@ -7,6 +7,7 @@ values alone: not on addresses, on the order of sets, or on which equal objects 
 from __future__ import annotations
 
 import copyreg
+import dataclasses
 import datetime
 import enum
 import functools
@@ -20,6 +21,8 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+
+from skhpo.journal._referenced import referenced
 
 _BLOCK = 1 << 22
 """Bytes of an array that are brought into C order at a time."""
@@ -37,7 +40,8 @@ def fingerprint(**parts: Any) -> dict[str, str]:
     ----------
     **parts : dict of str to object
         Anything: estimators count by their class and parameters; arrays, sparse matrices, and frames of
-        pandas and polars by their contents; functions by their name, code, defaults and closure; classes
+        pandas and polars by their contents; functions by their name, code, defaults and closure, those that
+        no library has also by the global functions and data that they read, and these by theirs; classes
         by their name, those of a script or of a function by their methods too; random generators by
         their state; frozen distributions by their name and arguments; other objects by their class and
         attributes. Numbers of different types differ. Dicts count in their order, sets without one. What has
@@ -210,7 +214,12 @@ class _Digester:
 
     def _function(self, x: types.FunctionType) -> bytes:
         cells = [_contents(cell) for cell in x.__closure__ or ()]
-        parts = [self.digest(part) for part in (x.__code__, x.__defaults__, x.__kwdefaults__, cells)]
+        # Loggers, locks and generators change from call to call, and are not what was edited.
+        reads = {
+            name: value if _has_lasting_contents(value) else type(value)
+            for name, value in referenced(x).items()
+        }
+        parts = self._all((x.__code__, x.__defaults__, x.__kwdefaults__, cells, reads))
         return _combine("function", _path(x), *parts)
 
     def _code(self, x: types.CodeType) -> bytes:
@@ -329,6 +338,15 @@ def _contents(cell: types.CellType) -> Any:
     except ValueError:
         # A name that has no value yet.
         return ...
+
+
+def _has_lasting_contents(x: Any) -> bool:
+    """Whether a global is described by what it holds: data, functions, estimators and the like."""
+    if isinstance(x, _GENERATORS):
+        return False
+    return (
+        _scalar(x) is not None or dataclasses.is_dataclass(x) or any(is_kind(x) for is_kind, _ in _KINDS)
+    )
 
 
 def _blocks(x: np.ndarray) -> Iterable[memoryview | bytes]:

@@ -8,8 +8,10 @@ import pytest
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import FixedThresholdClassifier, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skhpo._records import Job, Trial
@@ -144,12 +146,24 @@ def test_rungs_of_the_same_length_take_the_model_as_it_is():
             assert short.params(first, Job(0, resource))["n_estimators"] == n_trees
 
 
-def test_a_short_training_does_not_complain_that_it_is_short():
-    tasks = evaluation(MLPClassifier(max_iter=20, random_state=0))
-    first = trial(alpha=1e-3)
+@pytest.mark.parametrize(
+    ("within", "name"),
+    [
+        (lambda net: net, "alpha"),
+        (lambda net: make_pipeline(StandardScaler(), net), "mlpclassifier__alpha"),
+        (
+            lambda net: make_pipeline(make_pipeline("passthrough", net)),
+            "pipeline__mlpclassifier__alpha",
+        ),
+        (lambda net: make_pipeline(FixedThresholdClassifier(net)), "fixedthresholdclassifier__estimator__alpha"),
+    ],
+)
+def test_a_short_training_does_not_complain_that_it_is_short(within, name):
+    tasks = evaluation(within(MLPClassifier(max_iter=20, random_state=0)))
+    first = trial(**{name: 1e-3})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         do(tasks, first, Job(0, 2))
         do(tasks, first, Job(0, 6))
     with pytest.warns(ConvergenceWarning):
-        do(tasks, trial(1, alpha=1e-3), Job(1, 20))
+        do(tasks, trial(1, **{name: 1e-3}), Job(1, 20))

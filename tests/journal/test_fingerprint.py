@@ -6,7 +6,9 @@ import enum
 import functools
 import random
 import re
+import sys
 import threading
+import types
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -21,13 +23,14 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import make_scorer
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skhpo.journal import fingerprint
 from skhpo.journal._fingerprint import is_digest
+from skhpo.journal._referenced import referenced
 
 ROOT = Path(__file__).parents[2]
 
@@ -385,3 +388,77 @@ def test_torch_tensors_count_by_their_values():
     other.load_state_dict(one.state_dict())
     assert digest(torch.ones(3)) == digest(torch.ones(3)) != digest(torch.zeros(3))
     assert digest(one) == digest(other)
+
+
+HELPERS = """
+import logging
+import mypackage.other
+SCALE = {scale}
+COSTS = {{"false": {cost}}}
+RNG = np.random.default_rng(0)
+log = logging.getLogger("x")
+n_calls = 0
+
+def count():
+    global n_calls
+    n_calls += 1
+
+def helper(x):
+    return x + {helper}
+
+def unused(x):
+    return {unused}
+
+def even(n):
+    return n == 0 or odd(n - 1)
+
+def odd(n):
+    return n != 0 and even(n - 1)
+
+def score(model, X, y):
+    count()
+    log.info(RNG.random())
+    return [helper(x) * SCALE - COSTS["false"] + mypackage.other.metric(x) for x in X], even(2)
+"""
+
+
+@pytest.fixture
+def score(monkeypatch):
+    """Makes a scorer with what it refers to, of modules that no library has."""
+
+    def make(scale=1.0, cost=1, helper=1, unused=1, metric=1):
+        other = types.ModuleType("mypackage.other")
+        exec(f"def metric(x): return x + {metric}", vars(other))
+        package = types.ModuleType("mypackage")
+        package.other = other
+        for module in (package, other):
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        names = {"__name__": "mymodule", "np": np}
+        exec(HELPERS.format(scale=scale, cost=cost, helper=helper, unused=unused), names)
+        return names["score"]
+
+    return make
+
+
+def test_a_function_is_also_what_it_reads(score):
+    made = [score(), score(scale=2.0), score(cost=2), score(helper=2), score(metric=2)]
+    assert len({digest(function) for function in made}) == len(made)
+    assert digest(score()) == digest(score(unused=2)) == digest(made[0])
+
+
+def test_a_call_changes_nothing_that_a_function_is(score):
+    function = score()
+    before = digest(function)
+    function(None, np.zeros(2), None)
+    assert function.__globals__["n_calls"] == 1
+    assert digest(function) == before
+    assert digest(make_scorer(function)) != digest(make_scorer(score(helper=2)))
+
+
+def uses_others(x):
+    return f(max(x)), f1_score, [g(y) for y in re.split("a", x)]
+
+
+def test_libraries_are_not_looked_into():
+    assert referenced(uses_others) == {"f": f, "f1_score": f1_score, "g": g, "re": re}
+    assert referenced(f1_score) == referenced(make_pipeline) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -95,12 +95,16 @@ class Adapter(ABC):
             What the fitted estimator does not remember itself and ``extend`` needs; it is kept with
             the estimator, and pickled with it. None for nothing.
         """
-        length = self.length(model)
-        model.set_params(**{self.resource: resource})
-        is_short = length is None or resource < length
-        with silenced(category=ConvergenceWarning) if is_short else nullcontext():
+        with self.unalarmed(model, resource):
+            model.set_params(**{self.resource: resource})
             fit(model, X, y, fit_params)
         return None
+
+    def unalarmed(self, model: Any, resource: int) -> AbstractContextManager[None]:
+        """No warnings of missing convergence, where a resource is less than the estimator's own length."""
+        length = self.length(model)
+        is_short = length is None or resource < length
+        return silenced(category=ConvergenceWarning) if is_short else nullcontext()
 
     @abstractmethod
     def extend(

@@ -9,7 +9,7 @@ fitted transformers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -77,8 +77,10 @@ class LastStep(Adapter):
     ) -> PipelineMemo | None:
         """Fit the pipeline, in which the inner adapter begins with the last step."""
         last = model.steps[-1][1]
+        # Asked for before the last step has another length; what transformers warn of is news.
+        unalarmed = self.inner.unalarmed(last, resource)
         model.set_params(**{self.resource: resource})
-        with _fit_taken_over(self.inner, last, resource, seed) as seen:
+        with _fit_taken_over(self.inner, last, resource, seed, unalarmed) as seen:
             fit(model, X, y, fit_params)
         if not seen:
             # A pipeline that fits something else than its last step. It is fitted, by itself.
@@ -167,7 +169,7 @@ class Wrapped(Adapter):
         inner = clone(template)
         with (
             _shadowed(template, "__sklearn_clone__", lambda: inner),
-            _fit_taken_over(self.inner, inner, resource, seed) as seen,
+            _fit_taken_over(self.inner, inner, resource, seed, nullcontext()) as seen,
         ):
             fit(model, X, y, fit_params)
         model.set_params(**{self.resource: resource})
@@ -204,8 +206,10 @@ class TransformedTarget(Wrapped):
 
 
 @contextmanager
-def _fit_taken_over(adapter: Adapter, model: Any, resource: int, seed: int) -> Iterator[list[Any]]:
-    """Let an adapter begin where somebody calls ``model.fit``.
+def _fit_taken_over(
+    adapter: Adapter, model: Any, resource: int, seed: int, around: AbstractContextManager[None]
+) -> Iterator[list[Any]]:
+    """Let an adapter begin, inside of a context, where somebody calls ``model.fit``.
 
     Yields a list, which then holds what ``fit`` was called with, (X, y, fit_params), and the memo.
     """
@@ -213,7 +217,8 @@ def _fit_taken_over(adapter: Adapter, model: Any, resource: int, seed: int) -> I
 
     def begin(X: Any, y: Any = None, **fit_params: Any) -> Any:
         del vars(model)["fit"]
-        memo = adapter.begin(model, resource, X, y, fit_params, seed)
+        with around:
+            memo = adapter.begin(model, resource, X, y, fit_params, seed)
         seen.extend([(X, y, fit_params), memo])
         return model
 
