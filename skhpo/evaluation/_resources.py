@@ -53,12 +53,20 @@ class ResourcePlan:
         of each model's own length.
     n_samples : int
         All there are.
+    names : tuple of str
+        What the models' lengths are set by: names of parameters, or "n_samples".
     """
 
     resource: str
     max_resources: int
     unit: str | None
     n_samples: int
+    names: tuple[str, ...]
+
+    @property
+    def unit_in_words(self) -> str:
+        """What is counted, for a message."""
+        return self.unit or f"equal parts of each candidate's own length ({', '.join(self.names)})"
 
     def length(self, model: Any) -> Length:
         """The length of a model whose parameters are set.
@@ -104,7 +112,7 @@ def plan_resources(
     """
     kinds = [(adapter_for(model, resource), model) for model in models]
     names = {N_SAMPLES if adapter is None else adapter.resource for adapter, _ in kinds}
-    unit = names.pop() if len(names) == 1 else None
+    unit = next(iter(names)) if len(names) == 1 else None
     if max_resources == "auto":
         lengths = [own_length(adapter, model) for adapter, model in kinds if adapter is not None]
         most = min(lengths, default=n_samples)
@@ -114,7 +122,7 @@ def plan_resources(
         most = int(max_resources)
         if unit == N_SAMPLES and most > n_samples:
             raise ValueError(f"max_resources={most} is greater than the number of samples, {n_samples}.")
-    return ResourcePlan(resource, most, unit, n_samples)
+    return ResourcePlan(resource, most, unit, n_samples, tuple(sorted(names)))
 
 
 def adapter_for(model: Any, resource: str) -> Adapter | None:

@@ -4,7 +4,7 @@ from skhpo.execution._executors import Executor, SerialExecutor, TaskLost
 from skhpo.execution._loop import run
 from skhpo.execution._opening import open_executor
 from skhpo.execution._progress import ProgressLines
-from skhpo.execution._proposals import Proposals
+from skhpo.execution._proposals import InitialCandidate, Proposals
 from skhpo.execution._racing import FoldRace
 from skhpo.execution._stopping import Never, Progress, StoppingRule, Timeout
 from skhpo.execution._supervision import SupervisedExecutor
@@ -13,6 +13,7 @@ from skhpo.execution._workers import WorkerDied, Workers
 __all__ = [
     "Executor",
     "FoldRace",
+    "InitialCandidate",
     "Never",
     "Progress",
     "ProgressLines",

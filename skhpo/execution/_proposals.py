@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skhpo._records import Job, Trial
 from skhpo.samplers import Sampler
+
+
+@dataclass(frozen=True)
+class InitialCandidate:
+    """A candidate of the user's own.
+
+    Attributes
+    ----------
+    position : ndarray of shape (d,)
+        NaN in active columns that the sampler is to complete.
+    params : mapping
+        As the user gave them.
+    """
+
+    position: np.ndarray
+    params: Mapping[str, Any]
 
 
 class Proposals:
@@ -22,15 +39,15 @@ class Proposals:
     ----------
     sampler : Sampler
         Running, see ``Sampler.start``.
-    initial : iterable of ndarray of shape (d,)
-        Points to propose first; NaN in active columns is completed by the sampler. One that is the
-        same as an earlier trial is passed over.
+    initial : iterable of InitialCandidate
+        What to propose first. One that is the same as an earlier trial is passed over.
     """
 
-    def __init__(self, sampler: Sampler, initial: Iterable[np.ndarray] = ()) -> None:
+    def __init__(self, sampler: Sampler, initial: Iterable[InitialCandidate] = ()) -> None:
         self._sampler = sampler
         self._space = sampler.space
         self._initial = deque(initial)
+        self._given: dict[bytes, Mapping[str, Any]] = {}
         self._pending: dict[Job, tuple[float, ...]] = {}
 
     def next_trial(self, number: int) -> Trial | None:
@@ -38,7 +55,7 @@ class Proposals:
         point = self._next_point()
         if point is None:
             return None
-        return Trial(number, tuple(point.tolist()), self._space.to_params(point))
+        return self._trial(number, point)
 
     def recall(self, trial: Trial) -> Trial:
         """A trial that an earlier run of the search was given here, with its parameters.
@@ -68,7 +85,7 @@ class Proposals:
                 f"The journal's candidate {trial.number}, at {trial.position}, is none that this search "
                 "could have had."
             )
-        return Trial(trial.number, trial.position, self._space.to_params(position))
+        return self._trial(trial.number, position)
 
     def begin(self, job: Job, trial: Trial) -> None:
         """A job of this trial is under way: its outcome is pending."""
@@ -105,11 +122,22 @@ class Proposals:
             if column.dimension.kind == "categorical":
                 yield from map(column.dimension.decode, column.dimension.levels())
 
+    def _trial(self, number: int, point: np.ndarray) -> Trial:
+        """The trial at a point; numbers that the user gave have their own last digits."""
+        params = self._space.to_params(point)
+        for name, value in self._given.get(point.tobytes(), {}).items():
+            # The way into the unit cube and back makes 0.10000000000000006 of 0.1.
+            if isinstance(value, float) and isinstance(params.get(name), float):
+                params[name] = float(value)
+        return Trial(number, tuple(point.tolist()), params)
+
     def _next_point(self) -> np.ndarray | None:
         pending = np.array(list(self._pending.values())).reshape(-1, self._space.d)
         while self._initial:
-            point = self._sampler.complete(self._initial.popleft(), pending)
+            candidate = self._initial.popleft()
+            point = self._sampler.complete(candidate.position, pending)
             if point is not None:
+                self._given[point.tobytes()] = candidate.params
                 return point
         asked = self._sampler.ask(1, pending)
         return asked[0] if len(asked) else None

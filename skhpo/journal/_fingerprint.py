@@ -344,9 +344,7 @@ def _has_lasting_contents(x: Any) -> bool:
     """Whether a global is described by what it holds: data, functions, estimators and the like."""
     if isinstance(x, _GENERATORS):
         return False
-    return (
-        _scalar(x) is not None or dataclasses.is_dataclass(x) or any(is_kind(x) for is_kind, _ in _KINDS)
-    )
+    return _scalar(x) is not None or dataclasses.is_dataclass(x) or any(is_kind(x) for is_kind, _ in _KINDS)
 
 
 def _blocks(x: np.ndarray) -> Iterable[memoryview | bytes]:

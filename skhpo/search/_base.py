@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import ExitStack
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -27,7 +28,15 @@ from skhpo._sklearn import (
 )
 from skhpo._warnings import warn_user
 from skhpo.evaluation import CrossValidation, Objective, keeping_generators
-from skhpo.execution import Never, ProgressLines, Proposals, Timeout, open_executor, run
+from skhpo.execution import (
+    InitialCandidate,
+    Never,
+    ProgressLines,
+    Proposals,
+    Timeout,
+    open_executor,
+    run,
+)
 from skhpo.journal import MemoryJournal, open_journal
 from skhpo.samplers import GridSampler, Sampler
 from skhpo.search._identity import describe_search, search_fingerprint
@@ -143,7 +152,7 @@ class BaseSampledSearchCV(SearchCVParts):
             seed = self._draw_seed(journal)
             space = as_space(self.param_distributions, seed=seed)
             sampler = self._make_sampler()
-            initial = check_initial_candidates(self.initial_candidates, space, self.n_iter)
+            initial = self._initial_candidates(space)
             check_names(self.estimator, space)
             check_refit(self.refit, self.scoring)
             plan = self._plan(inputs, space, sampler, len(initial))
@@ -164,7 +173,7 @@ class BaseSampledSearchCV(SearchCVParts):
             plan.columns(journal),
         )
         multimetric = any(isinstance(o["test_scores"], dict) for o in outcomes if o is not None)
-        fitted = self._select(results, refit_metric, multimetric)
+        fitted = self._best(results, plan.can_be_best(results), refit_metric, multimetric)
         if self.refit:
             fitted |= self._refit(inputs, fitted["best_params_"], contexts)
         fitted |= {
@@ -186,6 +195,10 @@ class BaseSampledSearchCV(SearchCVParts):
     @abstractmethod
     def _plan(self, inputs: CrossValidationInputs, space: Space, sampler: Sampler, n_initial: int) -> Plan:
         """How many candidates there will be, and how much is spent on whom."""
+
+    def _initial_candidates(self, space: Space) -> list[InitialCandidate]:
+        """The user's own candidates, as points of the space."""
+        return check_initial_candidates(self.initial_candidates, space, self.n_iter)
 
     def _draw_seed(self, journal: MemoryJournal) -> int:
         """From ``random_state``; the journal's where that is no number, and would be another each time."""
@@ -210,6 +223,8 @@ class BaseSampledSearchCV(SearchCVParts):
             if self.timeout is not None:
                 message += f", until {self.timeout} seconds are over"
             print(message)
+            if n_done := sum(isinstance(entry, Evaluation) for entry in journal.past):
+                print(f"{n_done} fits are in {journal.path} and are not repeated")
         # Checkpoints outlive the workers, which may still be writing one when they are killed.
         devices = Devices.of(self.devices)
         with ExitStack() as stack, open_executor(self.n_jobs, self.trial_timeout, devices) as executor:
@@ -251,6 +266,24 @@ class BaseSampledSearchCV(SearchCVParts):
         if self.verbose > 0 and len(journal.trials) != plan.n_candidates:
             print(f"Ended with {len(journal.trials)} candidates")
         return evaluation
+
+    def _best(
+        self,
+        results: dict[str, Any],
+        can_be_best: np.ndarray,
+        refit_metric: str | Callable[..., int],
+        multimetric: bool,
+    ) -> dict[str, Any]:
+        """The fitted attributes that tell the best candidate, of the rows that can be it."""
+        rows = np.flatnonzero(can_be_best)
+        eligible = {
+            name: [column[i] for i in rows] if isinstance(column, list) else column[rows]
+            for name, column in results.items()
+        }
+        best = self._select(eligible, refit_metric, multimetric)
+        if best:
+            best["best_index_"] = int(rows[best["best_index_"]])
+        return best
 
     def _count_candidates(self, space: Space, sampler: Sampler, n_initial: int) -> int | None:
         """How many candidates there will be at most; None if only the clock knows."""

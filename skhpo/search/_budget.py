@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,12 +13,13 @@ from sklearn.base import clone, is_classifier
 from skhpo._sklearn import CrossValidationInputs, Interval, StrOptions
 from skhpo._warnings import warn_user
 from skhpo.evaluation import N_SAMPLES, ResourcePlan, adapter_for, plan_resources
+from skhpo.execution import InitialCandidate
 from skhpo.samplers import Sampler, make_sampler
 from skhpo.schedulers import ASHA, Hyperband, Scheduler, hyperband_brackets, resource_ladder
 from skhpo.search._base import BaseSampledSearchCV
 from skhpo.search._docs import documented
 from skhpo.search._plans import BudgetPlan
-from skhpo.search._validation import representatives
+from skhpo.search._validation import check_initial_candidates, representatives
 from skhpo.space import Space
 
 
@@ -105,7 +106,8 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
         if len(ladder) == 1:
             warn_user(
                 f"From min_resources={least} to max_resources={ladder[0]} there is no step of factor="
-                f"{self.factor}: all candidates are trained in full and none is stopped early."
+                f"{self.factor}: no candidate is stopped early, each is trained to {ladder[0]} "
+                f"{resources.unit_in_words}."
             )
         scheduler, n_candidates, n_jobs, first = self._schedule(ladder, space, sampler, n_initial)
         return BudgetPlan(sampler, scheduler, n_candidates, n_jobs, resources, ladder, first)
@@ -151,24 +153,19 @@ class BaseBudgetSearchCV(BaseSampledSearchCV):
             )
         return int(self.brackets)
 
+    def _initial_candidates(self, space: Space) -> list[InitialCandidate]:
+        """Without their lengths, which ``best_params_`` of an earlier search has and the budget sets."""
+        if not self.initial_candidates:
+            return super()._initial_candidates(space)
+        searched = {column.name for column in space.columns}
+        adapters = (adapter_for(model, self.resource) for model in self._models(space))
+        lengths = {adapter.resource for adapter in adapters if adapter is not None} - searched
+        return check_initial_candidates(self.initial_candidates, space, self.n_iter, passed_over=lengths)
+
     def _models(self, space: Space) -> Iterator[Any]:
         """An estimator for each kind of candidate, with its parameters set."""
         for params in representatives(space):
             yield clone(self.estimator).set_params(**clone(params, safe=False))
-
-    def _select(
-        self, results: dict[str, Any], refit_metric: str | Callable[..., int], multimetric: bool
-    ) -> dict[str, Any]:
-        """The best of those with the largest resource; the others were not trained in full."""
-        rows = np.flatnonzero(results["n_resources"] == results["n_resources"].max())
-        full = {
-            name: [column[i] for i in rows] if isinstance(column, list) else column[rows]
-            for name, column in results.items()
-        }
-        best = super()._select(full, refit_metric, multimetric)
-        if best:
-            best["best_index_"] = int(rows[best["best_index_"]])
-        return best
 
 
 @documented

@@ -31,9 +31,11 @@ BUDGET_PARAMETERS = """
     resource : str, default="auto"
         What the budget is spent on. "auto" is the training length of each candidate's model: trees,
         boosting rounds or epochs, as ``n_estimators``, ``max_iter`` or ``max_epochs`` count them, also of
-        the last step of a pipeline or under another wrapper; and the number of samples for a model that has
-        none. "n_samples" is the number of samples for all, in nested subsamples of each training fold,
-        stratified for classifiers. Any other name is an integer parameter of the estimator.
+        the last step of a pipeline or under a wrapper that fits one clone on all of the data; and the number
+        of samples for a model that cannot be trained on, such as AdaBoost, or that holds several, such as
+        ``CalibratedClassifierCV`` and stacking. ``resource_`` tells which it was. "n_samples" is the number
+        of samples for all, in nested subsamples of each training fold, stratified for classifiers. Any other
+        name is an integer parameter of the estimator.
     min_resources : int or "smallest", default="smallest"
         The smallest rung has this or more: the largest always has ``max_resources``, and ``factor`` says
         what is between. "smallest" is 1, and of samples two for each fold (and class).
@@ -63,7 +65,8 @@ COMMON_PARAMETERS = """
         worker gets its next task at once.
     refit : bool, str or callable, default=True
         As for ``GridSearchCV``: whether to fit the best candidate on all of the data, by which metric, or
-        how to choose it from ``cv_results_``.
+        how to choose it from ``cv_results_``; a callable is given the rows of candidates that were
+        evaluated in full, and returns one's number among them.
     cv : int, cross-validation generator or iterable, default=None
         As for ``GridSearchCV``. The splits are made once, so that an unseeded shuffle, too, puts all
         candidates on the same folds.
@@ -83,7 +86,8 @@ COMMON_PARAMETERS = """
         Whether ``cv_results_`` has training scores.
     initial_candidates : list of dict, default=None
         Candidates to evaluate first. A dict may leave parameters out; the sampler completes it. What
-        comes out the same as an earlier candidate is not evaluated twice.
+        comes out the same as an earlier candidate is not evaluated twice. A length that a budget sets, as
+        ``best_params_`` of a budgeted search has it, is passed over.
     trial_timeout : float, default=None
         Seconds that one task, a fit with its scores, may take. What takes longer is ended, with its worker,
         and has failed. On backends of processes (loky, multiprocessing, Ray, Dask with nannies); threads
@@ -169,6 +173,9 @@ BUDGET_ATTRIBUTES = """
         further columns ``candidate`` (its number), ``iter`` (the rung), ``n_resources``, ``bracket`` and
         ``total_fit_time``, the seconds that all folds of the candidate took up to this rung.
         ``best_index_`` is a row of the largest resource; a callable ``refit`` is given those rows only.
+    resource_ : list of str
+        What was counted: the name of the parameter that sets a model's length, or "n_samples"; several
+        where candidates have lengths of different names.
     n_candidates_ : list of int
         Candidates that were evaluated in each rung, over all brackets.
     n_iterations_ : int

@@ -69,6 +69,10 @@ class Plan(ABC):
         """Fitted attributes beside scikit-learn's."""
         return {}
 
+    def can_be_best(self, results: dict[str, Any]) -> np.ndarray:
+        """Which rows of ``cv_results_`` the best is chosen from: all that were evaluated in full."""
+        return np.ones(len(results["params"]), dtype=bool)
+
 
 @dataclass(frozen=True)
 class FullPlan(Plan):
@@ -99,6 +103,10 @@ class FullPlan(Plan):
             return {}
         seen = np.array([len(journal.folds(job)) for job in journal.jobs()])
         return {"n_splits_evaluated": seen, "dropped": seen < seen.max()}
+
+    def can_be_best(self, results: dict[str, Any]) -> np.ndarray:
+        """Those that were not given up."""
+        return ~results["dropped"] if self.races else super().can_be_best(results)
 
     def evaluation(self, stack: ExitStack, executor: Executor, **common: Any) -> CrossValidation:
         """Plain cross-validation."""
@@ -134,7 +142,8 @@ class BudgetPlan(Plan):
 
     def describe(self, n_splits: int) -> str:
         """With the rungs, and how many fits there may be."""
-        message = f"{super().describe(n_splits)} in rungs of {list(self.ladder[self.first :])}"
+        rungs, unit = list(self.ladder[self.first :]), self.resources.unit_in_words
+        message = f"{super().describe(n_splits)} in rungs of {rungs} {unit}"
         return message if self.n_jobs is None else f"{message}, at most {self.n_jobs * n_splits} fits"
 
     def columns(self, journal: MemoryJournal) -> dict[str, Any]:
@@ -162,9 +171,15 @@ class BudgetPlan(Plan):
             "n_candidates_": [counts[i] for i in range(len(used))],
             "n_iterations_": len(used),
             "n_possible_iterations_": len(self.ladder),
+            "resource_": list(self.resources.names),
             "min_resources_": used[0],
             "max_resources_": used[-1],
         }
+
+    def can_be_best(self, results: dict[str, Any]) -> np.ndarray:
+        """Those with the largest resource; the others were not trained in full."""
+        resources = results["n_resources"]
+        return resources == resources.max()
 
     def _iteration(self, job: Job) -> int:
         return job.rung - self.first

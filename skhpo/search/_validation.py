@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import get_scorer_names
 
+from skhpo.execution import InitialCandidate
 from skhpo.space import Space
 
 
@@ -84,9 +85,12 @@ def check_refit(refit: Any, scoring: Any) -> None:
 
 
 def check_initial_candidates(
-    candidates: Sequence[Mapping[str, Any]] | None, space: Space, n_iter: int | None
-) -> list[np.ndarray]:
-    """Positions of the user's own candidates, NaN where the sampler is to complete them.
+    candidates: Sequence[Mapping[str, Any]] | None,
+    space: Space,
+    n_iter: int | None,
+    passed_over: Set[str] = frozenset(),
+) -> list[InitialCandidate]:
+    """The user's own candidates with their positions, without the parameters that are passed over.
 
     Raises
     ------
@@ -103,4 +107,5 @@ def check_initial_candidates(
         raise ValueError(
             f"initial_candidates holds {len(candidates)} candidates, more than n_iter={n_iter} allows."
         )
-    return [space.to_partial_position(params) for params in candidates]
+    kept = [{name: params[name] for name in params if name not in passed_over} for params in candidates]
+    return [InitialCandidate(space.to_partial_position(params), params) for params in kept]

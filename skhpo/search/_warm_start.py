@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def earlier_results(source: Any, space: Space, metric: str | None = None) -> Ear
         try:
             points.append(space.to_position({name: params[name] for name in params if name in known}))
         except ValueError as error:
-            complaint = str(error)
+            complaint = f"{dict(params)!r}: {error}"
             continue
         losses.append(-score)
     if not points:
@@ -77,7 +78,12 @@ def _pairs(source: Any, metric: str | None) -> Iterator[tuple[Mapping[str, Any],
             if not (isinstance(item, Sequence) and len(item) == 2 and isinstance(item[0], Mapping)):
                 raise TypeError(f"warm_start_from must be {_KINDS}; a member of the list is {item!r}.")
             params, score = item
-            if math.isfinite(score):
+            if score is not None and not isinstance(score, numbers.Real):
+                raise TypeError(
+                    f"warm_start_from: the score of {dict(params)!r} must be a number, or None or NaN where "
+                    f"it failed, got {score!r}."
+                )
+            if score is not None and math.isfinite(score):
                 yield params, float(score)
     else:
         raise TypeError(f"warm_start_from must be {_KINDS}, got {source!r}.")

@@ -165,6 +165,7 @@ def _read_dict(params: Mapping[Any, Any], seed: int) -> dict[str, _Node]:
 
 def _read(name: str, given: Any, seed: int) -> _Node:
     if isinstance(given, Choice):
+        _check_choices(name, [value for value, _ in given.options])
         return _Node(
             Categorical([value for value, _ in given.options]),
             tuple(_read_dict(subspace or {}, seed) for _, subspace in given.options),
@@ -252,9 +253,20 @@ def _from_values(name: str, given: Any) -> Dimension:
     # Items and not iteration: they have the types that scikit-learn would hand to the estimator.
     items = getattr(given, "iloc", given)
     values = [items[i] for i in range(len(given))]
+    _check_choices(name, values)
     if all(is_number(value) and value == value for value in values):
         return Ordinal(values)
     return Categorical(values)
+
+
+def _check_choices(name: str, values: Sequence[Any]) -> None:
+    """Raise if a choice is meant as a range: the estimator would be given the distribution itself."""
+    for value in values:
+        if isinstance(value, Dimension | Choice) or (hasattr(value, "rvs") and not isinstance(value, type)):
+            raise ValueError(
+                f"Parameter {name!r}: its choice {value!r} would be handed to the estimator as it is. For a "
+                f"value or a range pass a list of dicts, [{{{name!r}: [value]}}, {{{name!r}: range}}]."
+            )
 
 
 # -- laying out -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import FixedThresholdClassifier, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -155,7 +155,7 @@ def test_rungs_of_the_same_length_take_the_model_as_it_is():
             lambda net: make_pipeline(make_pipeline("passthrough", net)),
             "pipeline__mlpclassifier__alpha",
         ),
-        (lambda net: make_pipeline(FixedThresholdClassifier(net)), "fixedthresholdclassifier__estimator__alpha"),
+        (lambda net: Pipeline([("fixed", FixedThresholdClassifier(net))]), "fixed__estimator__alpha"),
     ],
 )
 def test_a_short_training_does_not_complain_that_it_is_short(within, name):

@@ -9,7 +9,17 @@ import pytest
 
 from skhpo._records import Job
 from skhpo.evaluation import Objective
-from skhpo.execution import Executor, Never, Progress, Proposals, SerialExecutor, StoppingRule, Timeout, run
+from skhpo.execution import (
+    Executor,
+    InitialCandidate,
+    Never,
+    Progress,
+    Proposals,
+    SerialExecutor,
+    StoppingRule,
+    Timeout,
+    run,
+)
 from skhpo.journal import MemoryJournal
 from skhpo.samplers._base import Sampler
 from skhpo.schedulers import EveryoneInFull, Scheduler
@@ -86,7 +96,7 @@ def search(
     journal = MemoryJournal()
     run(
         scheduler=scheduler or EveryoneInFull(n_trials),
-        proposals=Proposals(sampler, initial),
+        proposals=Proposals(sampler, [InitialCandidate(point, {}) for point in initial]),
         evaluation=Evaluation(score or (lambda trial, job, fold: trial.params["x"]), n_folds),
         objective=Objective(),
         executor=executor or SerialExecutor(),

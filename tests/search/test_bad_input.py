@@ -91,6 +91,9 @@ def test_initial_candidates_of_a_wrong_type(search_class, initial):
         ({"x": (0.0, 1.0, "loguniform")}, "unknown prior"),
         ({"x": np.ones((2, 2))}, "one-dimensional"),
         ({"x": loguniform(1, 1)}, "x"),
+        ({"x": ["scale", loguniform(1e-4, 1)]}, "handed to the estimator as it is"),
+        ({"x": [0.5, Real(1e-4, 1)]}, "pass a list of dicts"),
+        ({"x": Choice([("scale", None), (loguniform(1e-4, 1), None)])}, "pass a list of dicts"),
     ],
 )
 def test_spaces(search_class, space, match):

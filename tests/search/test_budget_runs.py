@@ -138,7 +138,7 @@ class TestResources:
         )
         search.fit(*data)
         assert search.max_resources_ == 120
-        assert search.n_resources_ == [13, 40, 120]
+        assert (search.resource_, search.n_resources_) == (["n_samples"], [13, 40, 120])
         assert {size for size, _ in sizes[:-1]} == {6, 20, 60}
         # Stratified: 60 samples of a fold have 30 and 30, up to one.
         assert all(abs(a - b) <= 2 for _, (a, b) in sizes[:-1])
@@ -158,7 +158,7 @@ class TestResources:
             brackets=1,
             random_state=0,
         ).fit(*data)
-        assert search.n_resources_ == [10, 30, 90]
+        assert (search.resource_, search.n_resources_) == (["max_iter"], [10, 30, 90])
         assert search.best_estimator_.max_iter == 90
 
     def test_the_estimators_own_length_is_the_full_one(self, data):
@@ -169,7 +169,33 @@ class TestResources:
             random_state=0,
         ).fit(*data)
         assert search.n_resources_ == [1, 4, 12]
+        assert search.resource_ == ["randomforestclassifier__n_estimators"]
         assert search.best_params_["randomforestclassifier__n_estimators"] == 12
+
+    def test_the_best_of_an_earlier_search_is_a_candidate(self, budget_search, data, capsys):
+        forest, space = RandomForestClassifier(n_estimators=9, random_state=0), {"max_depth": (1, 99)}
+        first = budget_search(forest, space, n_iter=9, cv=TWO_FOLDS, random_state=0).fit(*data)
+        assert first.best_params_["n_estimators"] == 9
+        again = budget_search(
+            clone(forest), space, n_iter=4, cv=TWO_FOLDS, initial_candidates=[first.best_params_], verbose=1
+        ).fit(*data)
+        assert again.cv_results_["params"][0]["max_depth"] == first.best_params_["max_depth"]
+        assert "in rungs of [1, 3, 9] n_estimators" in capsys.readouterr().out
+
+    def test_lengths_of_different_names_are_counted_in_parts(self, data, capsys):
+        space = {
+            "model": Choice(
+                [
+                    (RandomForestClassifier(n_estimators=9), {"model__max_depth": (1, 9)}),
+                    (MLPClassifier((2,), max_iter=18), {"model__alpha": (1e-3, 1.0, "log-uniform")}),
+                ]
+            )
+        }
+        search = HyperbandSearchCV(
+            Pipeline([("model", SVC())]), space, n_iter=5, cv=TWO_FOLDS, random_state=0, verbose=1
+        ).fit(*data)
+        assert search.resource_ == ["model__max_iter", "model__n_estimators"]
+        assert "parts of each candidate's own length (model__max_iter, model" in capsys.readouterr().out
 
 
 class TestCheckpoints:
@@ -247,7 +273,7 @@ class TestMessages:
         search.fit(*data)
         # 9 + 3 + 1 + 5 + 1 + 3 jobs of two folds.
         assert capsys.readouterr().out == (
-            "Fitting 2 folds for each of 17 candidates in rungs of [1, 3, 9], at most 44 fits\n"
+            "Fitting 2 folds for each of 17 candidates in rungs of [1, 3, 9] length, at most 44 fits\n"
         )
 
 
@@ -284,7 +310,7 @@ class TestReviewed:
 
     def test_a_single_rung_is_told(self, data, budget_search):
         search = budget_search(Learns(), {"x": (0.0, 1.0)}, n_iter=3, min_resources=100, cv=2, random_state=0)
-        with pytest.warns(UserWarning, match=r"all candidates are trained in full") as caught:
+        with pytest.warns(UserWarning, match="each is trained to 120 n_samples") as caught:
             search.fit(*data)
         assert caught[0].filename == __file__
 

@@ -145,3 +145,19 @@ def test_who_fails_is_told_of_as_ever():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="'fold_racing' parameter"):
         search(fold_racing="yes").fit(X, y)
+
+
+def test_a_callable_refit_sees_only_who_was_not_given_up():
+    seen = {}
+
+    def best(table):
+        seen.update(table)
+        # The first NaN would be the greatest.
+        return int(np.argmax(table["mean_test_score"]))
+
+    fitted = search(sampler="random", refit=best).fit(X, y)
+    dropped = fitted.cv_results_["dropped"]
+    assert dropped.any()
+    assert len(seen["params"]) == (~dropped).sum() and not seen["dropped"].any()
+    assert fitted.best_index_ == np.nanargmax(fitted.cv_results_["mean_test_score"])
+    assert fitted.best_params_ == fitted.cv_results_["params"][fitted.best_index_]

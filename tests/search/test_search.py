@@ -209,6 +209,17 @@ class TestTimeAndCandidates:
         assert params[1]["kernel"] == "linear"
         assert 1e-2 <= params[1]["C"] <= 1e2
 
+    def test_initial_candidates_keep_their_last_digits(self, full_search_class, iris, two_folds, tmp_path):
+        space = {"C": (1e-4, 1e2, "log-uniform"), "gamma": loguniform(1e-4, 1.0), "degree": (1, 9)}
+        given = {"C": 0.3, "gamma": np.float64(0.1), "degree": 3}
+        options = {"n_iter": 3, "cv": two_folds, "storage": tmp_path / "search.db", "random_state": 0}
+        first = full_search_class(SVC(), space, initial_candidates=[given, {"C": 0.7}], **options).fit(*iris)
+        assert first.cv_results_["params"][0] == given
+        assert type(first.cv_results_["params"][0]["gamma"]) is float
+        assert first.cv_results_["params"][1]["C"] == 0.7
+        again = full_search_class(SVC(), space, initial_candidates=[given, {"C": 0.7}], **options).fit(*iris)
+        assert again.cv_results_["params"] == first.cv_results_["params"]
+
     def test_initial_candidates_are_found_again_after_clone(self, search_class, iris):
         ridge, svc = Ridge(alpha=2.0), Ridge(alpha=3.0)
         pipeline = make_pipeline(StandardScaler(), Ridge())
@@ -240,6 +251,13 @@ class TestMessages:
         assert "Fitting 2 folds for each of 2 candidates, totalling 4 fits" in out
         assert out.count("[CV 1/2] END") == 2
         assert "score=" in out
+
+    def test_what_a_journal_has_is_told(self, capsys, iris, tmp_path):
+        search = SearchCV(SVC(), SPACE, n_iter=4, cv=2, verbose=1, random_state=0, storage=tmp_path / "s.db")
+        search.fit(*iris)
+        assert "not repeated" not in capsys.readouterr().out
+        search.fit(*iris)
+        assert f"8 fits are in {search.journal_} and are not repeated" in capsys.readouterr().out
 
     def test_an_early_end_is_told(self, capsys, iris):
         SearchCV(SVC(), SPACE, n_iter=100, timeout=1e-9, cv=2, verbose=1, random_state=0).fit(*iris)
