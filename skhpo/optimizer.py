@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
+from skhpo._blas import one_blas_thread
 from skhpo.samplers import Sampler, make_sampler
 from skhpo.space import as_space
 
@@ -130,7 +131,8 @@ class Optimizer:
             if n < 1:
                 raise ValueError(f"n must be at least 1, got {n!r}.")
         pending = np.array([point for _, point, _ in self._pending]).reshape(-1, self.space.d)
-        X = self._sampler.ask(1 if n is None else int(n), pending)
+        with one_blas_thread():
+            X = self._sampler.ask(1 if n is None else int(n), pending)
         if not len(X):
             raise SpaceExhausted(
                 f"No candidate is left: {self.n_told} were told, {len(self._pending)} are pending."

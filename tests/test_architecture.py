@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 500
 
 ALLOWED = {
+    "_blas": set(),
     "_devices": set(),
     "_records": set(),
     "_sklearn": {"_records"},
@@ -23,6 +24,7 @@ ALLOWED = {
     "displays": {"_records"},
     "samplers": {"space"},
     "execution": {
+        "_blas",
         "_devices",
         "_records",
         "_sklearn",
@@ -33,7 +35,7 @@ ALLOWED = {
         "evaluation",
         "journal",
     },
-    "optimizer": {"space", "samplers"},
+    "optimizer": {"_blas", "space", "samplers"},
     "testing": {"_records", "space", "samplers", "schedulers", "evaluation"},
     "search": {
         "_devices",

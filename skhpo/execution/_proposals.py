@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skhpo._blas import one_blas_thread
 from skhpo._records import Job, Trial
 from skhpo.samplers import Sampler
 
@@ -135,9 +136,11 @@ class Proposals:
         pending = np.array(list(self._pending.values())).reshape(-1, self._space.d)
         while self._initial:
             candidate = self._initial.popleft()
-            point = self._sampler.complete(candidate.position, pending)
+            with one_blas_thread():
+                point = self._sampler.complete(candidate.position, pending)
             if point is not None:
                 self._given[point.tobytes()] = candidate.params
                 return point
-        asked = self._sampler.ask(1, pending)
+        with one_blas_thread():
+            asked = self._sampler.ask(1, pending)
         return asked[0] if len(asked) else None

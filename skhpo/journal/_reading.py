@@ -254,14 +254,16 @@ def look(path: str | os.PathLike[str]) -> State:
     history = _History(path)
     about, last = history.about, history.records[-1]
     outcomes: defaultdict[Job, dict[int, dict[str, Any]]] = defaultdict(dict)
-    ended = False
+    exhausted = ended = False
     for event, _ in history:
         if isinstance(event, Began):
             outcomes[event.job] = {}
         elif isinstance(event, Evaluation):
             outcomes[event.job][event.fold] = event.outcome
         elif isinstance(event, Ended):
-            ended = True
+            # An exhausted space stays so; a process that took the search over goes on after a stop.
+            exhausted |= event.by == "space"
+            ended = exhausted or event.by == "stop"
 
     n_folds = _whole(about.get("n_folds")) or max((len(folds) for folds in outcomes.values()), default=0)
     n_jobs = _whole(about.get("n_jobs"))

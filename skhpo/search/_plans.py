@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skhpo._records import Job
+from skhpo._warnings import warn_user
 from skhpo.evaluation import BudgetedCrossValidation, CrossValidation, ResourcePlan, open_checkpoints
 from skhpo.execution import Executor, FoldRace
 from skhpo.journal import MemoryJournal
@@ -177,9 +178,17 @@ class BudgetPlan(Plan):
         }
 
     def can_be_best(self, results: dict[str, Any]) -> np.ndarray:
-        """Those with the largest resource; the others were not trained in full."""
+        """Those with the largest resource at which there is a score; a warning if it is not the full one."""
         resources = results["n_resources"]
-        return resources == resources.max()
+        means = [column for name, column in results.items() if name.startswith("mean_test_")]
+        scored = np.isfinite(np.array(means, dtype=float)).all(axis=0)
+        top = resources[scored].max() if scored.any() else resources.max()
+        if top < self.max_resources:
+            warn_user(
+                f"No candidate has a score at {self.max_resources} {self.resources.unit_in_words}, to which "
+                f"the best would be trained; it is chosen among those with {top}, and has that length."
+            )
+        return resources == top
 
     def _iteration(self, job: Job) -> int:
         return job.rung - self.first

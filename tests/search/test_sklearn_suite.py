@@ -88,7 +88,7 @@ def in_full(search_class):
                 super().fit(X, y, **params)
             for column in ("candidate", "iter", "n_resources", "bracket", "total_fit_time"):
                 self.cv_results_.pop(column)
-            for name in ("n_resources", "n_candidates", "n_iterations", "n_possible_iterations"):
+            for name in ("resource", "n_resources", "n_candidates", "n_iterations", "n_possible_iterations"):
                 delattr(self, f"{name}_")
             del self.min_resources_, self.max_resources_
             return self
