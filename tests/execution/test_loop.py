@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skhpo._records import Job
 from skhpo.evaluation import Objective
@@ -21,6 +22,7 @@ from skhpo.execution import (
     run,
 )
 from skhpo.journal import MemoryJournal
+from skhpo.optimizer import Optimizer
 from skhpo.samplers._base import Sampler
 from skhpo.schedulers import EveryoneInFull, Scheduler
 from skhpo.space import Column, Integer, Real, Space
@@ -292,3 +294,21 @@ def test_tasks_are_numbered_as_they_begin():
     evaluation = Evaluation(lambda trial, job, fold: 0.0, 2)
     _run(Promotions(), evaluation)
     assert evaluation.numbers == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_proposal_has_one_thread_of_linear_algebra():
+    def n_threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen = []
+
+    class Looking(Recording):
+        def _propose(self, n, pending, rng):
+            seen.append(n_threads())
+            return super()._propose(n, pending, rng)
+
+    with threadpool_limits(2, user_api="blas"):
+        Proposals(Looking().start(UNIT, seed=0)).next_trial(0)
+        Optimizer(UNIT, sampler=Looking(), random_state=0).ask()
+        assert seen == [{1}, {1}]
+        assert n_threads() == {2}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skhpo._records import Began, Evaluation, FailedScore, Job, Trial
+from skhpo._records import Began, Ended, Evaluation, FailedScore, Job, Trial
 from skhpo.journal import SQLiteJournal, read
 from skhpo.journal import __main__ as program
 from skhpo.journal._reading import look
@@ -109,6 +109,20 @@ def test_the_state_of_a_search(tmp_path, make, events, about):
         assert (state.running, state.complete, state.n_tasks_open, state.left) == (True, False, 0, 0)
         assert (state.best.candidate, state.best.score) == (2, pytest.approx(0.8))
     assert look(path).complete
+
+
+def test_a_search_that_was_taken_over_is_complete_when_it_ends(tmp_path, make, events, about):
+    rest = [Evaluation(Job(2), 1, score(0.9))]
+    for ends, complete in [
+        ([], False),
+        ([Ended("run")], False),
+        ([Ended("stop")], True),
+        ([Ended("stop"), Ended("run")], False),
+        ([Ended("stop"), Ended("run"), Ended("stop")], True),
+        ([Ended("space"), Ended("run")], True),
+    ]:
+        path = make(tmp_path / f"{len(list(tmp_path.iterdir()))}.db", [*events[:-1], *ends, *rest], about)
+        assert look(path).complete == complete, ends
 
 
 def test_the_best_is_that_of_the_largest_resource_and_of_the_metric_that_counts(tmp_path, make, about):

@@ -11,7 +11,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import PredefinedSplit, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -279,6 +279,38 @@ class TestMessages:
 
 class TestReviewed:
     """What once went wrong."""
+
+    def test_who_cannot_be_trained_in_full_is_not_best(self, data, budget_search):
+        search = budget_search(
+            Learns(fails_at=9),
+            {"x": (0.0, 1.0)},
+            resource="length",
+            n_iter=9,
+            max_resources=9,
+            random_state=0,
+        )
+        with pytest.warns(UserWarning, match="No candidate has a score at 9 length"):
+            search.fit(*data)
+        table = search.cv_results_
+        third = np.flatnonzero(table["n_resources"] == 3)
+        assert np.isnan(table["mean_test_score"][table["n_resources"] == 9]).all()
+        assert search.best_index_ == third[np.nanargmax(table["mean_test_score"][third])]
+        assert search.best_estimator_.length == search.best_params_["length"] == 3
+
+    def test_a_fold_without_a_score_is_told(self, data, budget_search):
+        X, y = data
+        one_class = np.where(y == 1, np.arange(len(y)) % 3, np.arange(len(y)) % 2)
+        search = budget_search(
+            RandomForestClassifier(n_estimators=9, random_state=0),
+            {"max_depth": (1, 99)},
+            n_iter=9,
+            brackets=1,
+            scoring="roc_auc",
+            cv=PredefinedSplit(one_class),
+            random_state=0,
+        )
+        with pytest.warns(UserWarning, match="No candidate has a score at 9 n_estimators"):
+            search.fit(X, y)
 
     def test_a_choice_of_nothing_is_another_kind_of_model(self, data):
         # TransformedTargetRegressor(None) is a linear model, which has no length.
