@@ -71,7 +71,6 @@ class FoldRace:
         self._K, self._alpha, self._margin, self._nu0 = n_folds, alpha, margin, prior_weight
         self._scores: dict[int, dict[int, float]] = {}
         self._out: set[int] = set()
-        self._complete: list[np.ndarray] = []
         self._best: np.ndarray | None = None
         self._variances: list[float] = []
         self.incumbent: int | None = None
@@ -116,7 +115,6 @@ class FoldRace:
         own = np.array([scores[fold] for fold in range(self._K)])
         if not np.isfinite(own).all():
             return
-        self._complete.append(own)
         if self._best is not None:
             self._note(float(np.var(own - self._best, ddof=1)))
         if self._best is None or own.mean() > self._best.mean():
