@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart examples test test-slow test-gpu test-oldest lint format \
-	bench bench-utilisation bench-dispatch bench-scale bench-journal bench-samplers bench-ablation bench-tables bench-sampler-time bench-overhead bench-cmaes bench-units bench-budgets \
+	bench bench-utilisation bench-dispatch bench-threads bench-scale bench-journal bench-samplers bench-ablation bench-tables bench-sampler-time bench-overhead bench-cmaes bench-units bench-budgets \
 	bench-checkpoints bench-iterator bench-nets-together bench-gpu bench-racing clean
 
 help:  ## This list
@@ -65,7 +65,7 @@ format: $(VENV)/.lint  ## Let ruff repair what it can
 	$(PY) -m ruff format .
 
 bench: bench-overhead bench-sampler-time bench-samplers bench-cmaes bench-units bench-budgets bench-checkpoints \
-	bench-utilisation bench-dispatch bench-scale bench-journal bench-iterator bench-nets-together  ## All benchmarks (hours)
+	bench-utilisation bench-dispatch bench-threads bench-scale bench-journal bench-iterator bench-nets-together  ## All benchmarks (hours)
 
 # Peers that cannot share our environment: make .venv-peers .venv-hebo, and their interpreters are used.
 .venv-peers .venv-hebo: .venv-%: benchmarks/samplers/requirements-%.txt
@@ -102,6 +102,9 @@ bench-checkpoints: $(VENV)/.core  ## Memory and disk that checkpoints of forests
 
 bench-utilisation: $(VENV)/.bench  ## How busy workers are kept, against other searches
 	$(PY) benchmarks/utilisation.py $(ARGS)
+
+bench-threads: $(VENV)/.core  ## Proposals of a Gaussian process with one thread and with many, beside busy workers
+	$(PY) benchmarks/proposal_threads.py $(ARGS)
 
 bench-dispatch: $(VENV)/.core  ## Cost of handing out a task with 64 MB of data
 	$(PY) benchmarks/dispatch.py $(ARGS)

@@ -1,9 +1,8 @@
 """What threads of linear algebra cost the proposals of a Gaussian process beside busy workers.
 
 Measured
-    Seconds of the wall clock for the proposals of a search of 80 candidates in four dimensions, with one thread and
-    with as many as the library takes by itself, while as many processes as there are processors are busy, and
-    while none is. Searches take one, whatever stands here.
+    Wall clock of the proposals of a search of 80 candidates in four dimensions, with one thread and with as
+    many as the library takes by itself; while no other process is busy, and while one for each processor is.
 Run
     ``python benchmarks/proposal_threads.py``
 Predicted, and what came out

@@ -12,7 +12,8 @@ def one_blas_thread() -> AbstractContextManager[object]:
     """Linear algebra with one thread for a while.
 
     A sampler's matrices are small, and its threads would wait for each other and for the cores on which the
-    workers are busy: forty times as long was measured. What is proposed is the same on every machine.
+    workers are busy: eight times as long was measured for a Gaussian process, by
+    ``benchmarks/proposal_threads.py``. And what is proposed does not depend on the number of threads.
     """
     return _controller().limit(limits=1, user_api="blas")
 
