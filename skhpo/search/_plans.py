@@ -181,7 +181,8 @@ class BudgetPlan(Plan):
         """Those with the largest resource at which there is a score; a warning if it is not the full one."""
         resources = results["n_resources"]
         means = [column for name, column in results.items() if name.startswith("mean_test_")]
-        scored = np.isfinite(np.array(means, dtype=float)).all(axis=0)
+        # By any of several metrics: one that is not defined says nothing of how far somebody was trained.
+        scored = np.isfinite(np.array(means, dtype=float)).any(axis=0)
         top = resources[scored].max() if scored.any() else resources.max()
         if top < self.max_resources:
             warn_user(

@@ -165,9 +165,10 @@ def _read_dict(params: Mapping[Any, Any], seed: int) -> dict[str, _Node]:
 
 def _read(name: str, given: Any, seed: int) -> _Node:
     if isinstance(given, Choice):
-        _check_choices(name, [value for value, _ in given.options])
+        values = [value for value, _ in given.options]
+        _check_choices(name, values)
         return _Node(
-            Categorical([value for value, _ in given.options]),
+            Categorical(values),
             tuple(_read_dict(subspace or {}, seed) for _, subspace in given.options),
         )
     if isinstance(given, Dimension):

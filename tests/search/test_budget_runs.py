@@ -297,6 +297,22 @@ class TestReviewed:
         assert search.best_index_ == third[np.nanargmax(table["mean_test_score"][third])]
         assert search.best_estimator_.length == search.best_params_["length"] == 3
 
+    def test_a_metric_that_is_not_defined_in_full_is_no_reason_to_take_a_shorter_training(self, data):
+        def scoring(model, X, y):
+            return {"score": model.x, "other": np.nan if model.length == 9 else 1.0}
+
+        search = HyperbandSearchCV(
+            Learns(),
+            {"x": (0.0, 1.0)},
+            resource="length",
+            n_iter=9,
+            max_resources=9,
+            scoring=scoring,
+            refit="score",
+            random_state=0,
+        ).fit(*data)
+        assert search.best_params_["length"] == 9
+
     def test_a_fold_without_a_score_is_told(self, data, budget_search):
         X, y = data
         one_class = np.where(y == 1, np.arange(len(y)) % 3, np.arange(len(y)) % 2)
